@@ -1,0 +1,21 @@
+from setuptools import find_packages, setup
+
+setup(
+    name="wiw",
+    version="0.1.0",
+    description="WIW: launch files, the wiw command, evaluation and reports.",
+    license="Apache-2.0",
+    packages=find_packages(exclude=["test"]),
+    package_data={"wiw": ["**/*"]},
+    data_files=[
+        ("share/ament_index/resource_index/packages", ["resource/wiw"]),
+        ("share/wiw", ["package.xml"]),
+    ],
+    install_requires=["setuptools"],
+    zip_safe=False,
+    entry_points={
+        "console_scripts": [
+            "wiw = wiw.cli:main",
+        ],
+    },
+)

@@ -1,0 +1,1 @@
+"""WIW: launch files, the wiw command, evaluation and reports."""

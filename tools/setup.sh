@@ -1,0 +1,56 @@
+#!/usr/bin/env bash
+# From a bare machine to a built workspace: Debian packages (as root), .venv, ROS 2 from PyPI, colcon build of ros2_ws.
+# Idempotent: each step is skipped while its inputs are unchanged. With an apt-installed Jazzy you do not need this file.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+root=$PWD venv=$PWD/.venv stamps=$PWD/.venv/.wiw
+say() { printf '\033[1m[setup]\033[0m %s\n' "$*"; }
+
+need=()
+for pair in cmake:cmake g++:g++ make:make; do
+  command -v "${pair%%:*}" >/dev/null || need+=("${pair##*:}")
+done
+for pair in libEGL.so.1:libegl1 libOpenGL.so.0:libopengl0; do
+  ldconfig -p | grep -q "${pair%%:*}" || need+=("${pair##*:}")
+done
+[ -e /usr/lib/"$(uname -m)"-linux-gnu/dri/swrast_dri.so ] || need+=(libgl1-mesa-dri)
+if [ ${#need[@]} -gt 0 ]; then
+  if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+    say "installing Debian packages: ${need[*]}"
+    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${need[@]}" >/dev/null
+  else
+    say "missing: ${need[*]}; install them, for example: sudo apt-get install ${need[*]}"; exit 1
+  fi
+fi
+
+stamp() { cat "$@" | sha256sum | cut -c1-16; }
+mkdir -p "$root/.venv"
+[ -x "$venv/bin/python" ] || { say "creating .venv"; python3 -m venv "$venv"; }
+mkdir -p "$stamps"
+key=$(stamp requirements*.txt tools/ros_prefix.py)
+if [ "$(cat "$stamps/pip" 2>/dev/null)" != "$key" ]; then
+  say "installing ROS 2 Jazzy and the rest from PyPI (about a minute)"
+  lock=requirements-cp311-x86_64.lock
+  if "$venv/bin/python" -c 'import sys,platform;sys.exit((sys.version_info[:2],platform.machine())!=((3,11),"x86_64"))' && [ -f "$lock" ]; then
+    "$venv/bin/pip" install -qq --disable-pip-version-check --require-hashes --no-deps -r "$lock" 2>&1 | grep -v "neither a file nor a directory" || true
+  else
+    "$venv/bin/pip" install -qq --disable-pip-version-check -r requirements-ros.txt -r requirements.txt -r requirements-dev.txt 2>&1 | grep -v "neither a file nor a directory" || true
+  fi
+  "$venv/bin/python" -c 'import rclpy, mujoco, cv2' || { say "the packages did not install; see above"; exit 1; }
+  "$venv/bin/python" tools/ros_prefix.py
+  echo "$key" >"$stamps/pip"
+fi
+
+key=$(stamp $(git ls-files -- '*.msg' '*.srv' '*.action' '*CMakeLists.txt' '*package.xml' '*setup.py' '*setup.cfg' 2>/dev/null) "$stamps/pip")
+if [ "$(cat "$stamps/build" 2>/dev/null)" != "$key" ] || [ ! -f ros2_ws/install/setup.bash ]; then
+  say "building ros2_ws with colcon (about a minute)"
+  (
+    set +u; . "$venv/setup.bash"; set -u
+    cd ros2_ws
+    colcon --log-base log build --symlink-install --event-handlers console_cohesion- console_stderr- \
+      --cmake-args -DCMAKE_BUILD_TYPE=Release -DBUILD_TESTING=OFF -DPython3_EXECUTABLE="$venv/bin/python" >"$stamps/colcon.log" 2>&1 \
+      || { tail -n 60 "$stamps/colcon.log"; exit 1; }
+  )
+  echo "$key" >"$stamps/build"
+fi
+say "ready: . ros2_ws/install/setup.bash, or use .venv/bin/wiw"

@@ -1,0 +1,34 @@
+from setuptools import find_packages, setup
+
+setup(
+    name="wiw_core",
+    version="0.1.0",
+    description="The closed loop of World-in-World, its contracts and its numbers, without ROS.",
+    license="Apache-2.0",
+    packages=find_packages(exclude=["test"]),
+    package_data={"wiw_core": ["**/*"]},
+    data_files=[
+        ("share/ament_index/resource_index/packages", ["resource/wiw_core"]),
+        ("share/wiw_core", ["package.xml"]),
+    ],
+    install_requires=["setuptools"],
+    zip_safe=False,
+    entry_points={
+        "wiw.tasks": [
+            "ar = wiw_core.tasks.ar:ActiveRecognition",
+            "ignav = wiw_core.tasks.ignav:ImageGoalNavigation",
+        ],
+        "wiw.environments": [
+            "fake = wiw_core.fakes.environment:FakeEnvironment",
+        ],
+        "wiw.world_models": [
+            "fake = wiw_core.fakes.world_model:FakeWorldModel",
+        ],
+        "wiw.proposers": [
+            "fake = wiw_core.fakes.policy:FakeProposer",
+        ],
+        "wiw.revisers": [
+            "fake = wiw_core.fakes.policy:FakeReviser",
+        ],
+    },
+)

@@ -1,0 +1,240 @@
+"""The contracts every plugin meets. Each docstring is the contract; ``wiw_core.conformance`` tests it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol, runtime_checkable
+
+import numpy as np
+
+from wiw_core.decisions import Candidate, Decision, EpisodeResult, Transition
+from wiw_core.errors import ErrorCode
+from wiw_core.observation import Episode, Observation
+from wiw_core.plans import ActionSpec, Plan
+from wiw_core.rollouts import ModelInfo, Rollout, RolloutRequest
+
+FramesWanted = Literal["none", "last", "all"]
+
+
+@runtime_checkable
+class Environment(Protocol):
+    """A simulator or a robot. Not thread-safe: one caller at a time.
+
+    Nothing moves except inside :meth:`act`; after any method returns, or raises, the robot is still.
+    """
+
+    @property
+    def name(self) -> str:
+        """The registered name."""
+        ...
+
+    @property
+    def actions(self) -> Mapping[str, ActionSpec]:
+        """Every action that :meth:`act` accepts, by name."""
+        ...
+
+    def tasks(self) -> Sequence[str]:
+        """Return the tasks it has episodes for."""
+        ...
+
+    def episode_ids(self, task: str, split: str = "val", limit: int = 0) -> Sequence[str]:
+        """Return episode ids in evaluation order; raises ``UNKNOWN_TASK``. ``limit`` 0 means all."""
+        ...
+
+    def reset(self, task: str, episode_id: str) -> tuple[Episode, Observation, bool]:
+        """Begin an episode; return its public side, the first observation, and whether it is decided.
+
+        Raises ``UNKNOWN_TASK`` or ``UNKNOWN_EPISODE``; the episode open before is abandoned.
+        """
+        ...
+
+    def act(self, plan: Plan, *, observe: bool = True) -> Iterator[Transition]:
+        """Execute the plan's actions one by one, yielding what really happened after each.
+
+        The last transition carries an observation; the others do if ``observe``. Stops early when done.
+        Closing the iterator stops the motion. Raises ``NO_EPISODE``, ``EMPTY_PLAN``, ``UNKNOWN_ACTION``,
+        ``ACTION_OUT_OF_LIMITS`` before anything moves.
+        """
+        ...
+
+    def finish(
+        self,
+        decisions: int,
+        answer: str = "",
+        confidence: float = float("nan"),
+        fault: ErrorCode = ErrorCode.OK,
+        message: str = "",
+    ) -> EpisodeResult:
+        """Hold, close the open episode and judge it with privileged state; raises ``NO_EPISODE``."""
+        ...
+
+    def hold(self) -> None:
+        """Stop all motion now; never raises, may be called at any time and repeatedly."""
+        ...
+
+    def close(self) -> None:
+        """Release everything; idempotent."""
+        ...
+
+
+@runtime_checkable
+class Cloneable(Protocol):
+    """An environment whose state can be saved and restored bit-exactly: what an oracle needs."""
+
+    def snapshot(self) -> Any:
+        """Return an opaque state of the open episode."""
+        ...
+
+    def restore(self, state: Any) -> None:
+        """Return to a state that :meth:`snapshot` gave, bit-exactly."""
+        ...
+
+
+@runtime_checkable
+class WorldModel(Protocol):
+    """Imagines where plans lead. One caller at a time."""
+
+    @property
+    def info(self) -> ModelInfo:
+        """What it accepts, returns and costs."""
+        ...
+
+    def rollout(self, request: RolloutRequest) -> Iterator[Rollout]:
+        """Yield one rollout per plan, as each finishes, in any order.
+
+        A result never depends on the other plans of the request, and repeats bit-exactly for the same
+        request and seed. Between frames it asks ``request.cancelled()`` (then raises ``CANCELLED``) and
+        the deadline (then raises ``DEADLINE_EXCEEDED``). Raises ``DEPTH_REQUIRED`` or
+        ``PANORAMA_REQUIRED`` when the observation lacks what it needs: it never guesses.
+        """
+        ...
+
+    def close(self) -> None:
+        """Free memory and devices; idempotent."""
+        ...
+
+
+@dataclass(frozen=True)
+class PlanLimits:
+    """How plans are made and used: M candidates of ``horizon`` actions, of which a prefix is executed."""
+
+    candidates: int
+    horizon: int
+    execute: int
+
+
+@dataclass(frozen=True)
+class DecisionContext:
+    """All that a proposer and a reviser may use.
+
+    Attributes
+    ----------
+    history : tuple of Observation
+        Oldest first, as many as the world model's context asks for; the last one is now.
+    rng : numpy.random.Generator
+        The only source of chance, seeded by run seed, episode seed and decision index.
+    previous : Decision or None
+        The decision before this one, in this episode.
+    actions : mapping
+        The actions the environment accepts.
+    """
+
+    episode: Episode
+    history: tuple[Observation, ...]
+    index: int
+    limits: PlanLimits
+    actions: Mapping[str, ActionSpec]
+    rng: np.random.Generator
+    previous: Decision | None = None
+
+    @property
+    def now(self) -> Observation:
+        """The newest observation."""
+        return self.history[-1]
+
+
+@runtime_checkable
+class Proposer(Protocol):
+    """Suggests plans."""
+
+    def propose(self, context: DecisionContext, count: int) -> list[Plan]:
+        """Return 1 to ``count`` distinct plans, each of 1 to ``limits.horizon`` actions, best first.
+
+        The first plan does not depend on ``count``: it is what a policy without a world model does.
+        """
+        ...
+
+
+@runtime_checkable
+class Reviser(Protocol):
+    """Scores candidates, then selects, rewrites, answers or stops."""
+
+    frames: FramesWanted
+    """Which imagined frames it looks at: none, the last one of each plan, or all."""
+
+    def reset(self, episode: Episode) -> None:
+        """Forget the episode before."""
+        ...
+
+    def glance(self, context: DecisionContext) -> Decision | None:
+        """Return a decision that needs no imagination (a confident answer, a stop), else None."""
+        ...
+
+    def revise(self, context: DecisionContext, candidates: Sequence[Candidate]) -> Decision:
+        """Decide; rollouts are absent without a world model, and then the first plan is taken.
+
+        Raises ``NO_VALID_SCORE`` when there are rollouts and none could be scored.
+        """
+        ...
+
+
+@runtime_checkable
+class Task(Protocol):
+    """What is asked of the robot, and the numbers of its protocol."""
+
+    @property
+    def name(self) -> str:
+        """The registered name."""
+        ...
+
+    @property
+    def limits(self) -> PlanLimits:
+        """M, L and how much is executed per decision."""
+        ...
+
+    @property
+    def budget(self) -> int:
+        """Greatest number of decisions."""
+        ...
+
+    @property
+    def views(self) -> Sequence[str]:
+        """Names of the views a policy of this task is given."""
+        ...
+
+    @property
+    def proposer(self) -> str:
+        """Default proposer's registered name."""
+        ...
+
+    @property
+    def reviser(self) -> str:
+        """Default reviser's registered name."""
+        ...
+
+
+class Recorder(Protocol):
+    """Keeps what happened."""
+
+    def begin(self, episode: Episode, observation: Observation) -> None:
+        """An episode has begun."""
+        ...
+
+    def decision(self, decision: Decision, executed: Plan, observation: Observation) -> None:
+        """A decision was taken and this prefix of it really executed, ending in ``observation``."""
+        ...
+
+    def end(self, result: EpisodeResult) -> None:
+        """The episode has ended; after this returns its record survives a crash."""
+        ...

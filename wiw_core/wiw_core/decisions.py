@@ -1,0 +1,113 @@
+"""The outcome of one turn of the loop, and of one episode."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+from wiw_core.errors import ErrorCode
+from wiw_core.observation import Observation
+from wiw_core.plans import Plan
+from wiw_core.rollouts import Rollout
+
+
+class DecisionKind(IntEnum):
+    """What the robot is told to do."""
+
+    ACT = 1
+    ANSWER = 2
+    STOP = 3
+
+
+class EpisodeStatus(IntEnum):
+    """How an episode ended; faults are never counted as task failures."""
+
+    SUCCESS = 1
+    FAILURE = 2
+    TRUNCATED = 3
+    ABORTED_FAULT = 4
+    ABORTED_USER = 5
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One plan under consideration; ``score`` is higher-is-better, NaN when it was not scored."""
+
+    plan: Plan
+    rollout: Rollout | None = None
+    score: float = math.nan
+    reason: str = ""
+    code: ErrorCode = ErrorCode.OK
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What to do now, and every candidate that was weighed for it.
+
+    Attributes
+    ----------
+    prefix_length : int
+        How many actions of ``plan`` to execute before the next decision.
+    chosen : int
+        Index into ``candidates``; -1 if the plan was rewritten, or there is none.
+    answer, confidence : str, float
+        The best answer so far and its probability; final when ``kind`` is ``ANSWER``.
+    seconds : dict
+        Seconds per stage.
+    """
+
+    kind: DecisionKind
+    plan: Plan = Plan(())
+    prefix_length: int = 0
+    chosen: int = -1
+    answer: str = ""
+    confidence: float = math.nan
+    candidates: tuple[Candidate, ...] = ()
+    index: int = 0
+    step: int = 0
+    seconds: dict[str, float] = field(default_factory=dict)
+    frames_imagined: int = 0
+    degraded: bool = False
+
+
+@dataclass(frozen=True)
+class Transition:
+    """What really happened when one action was executed.
+
+    Attributes
+    ----------
+    observation : Observation or None
+        After the motion has settled; None if none was asked for.
+    path_m : float
+        Metres really travelled.
+    done : bool
+        The task is decided (its oracle stop, where the protocol grants one).
+    """
+
+    observation: Observation | None
+    path_m: float
+    collided: bool = False
+    done: bool = False
+
+
+@dataclass(frozen=True)
+class EpisodeResult:
+    """How an episode ended; ``shortest_*`` and ``final_distance_m`` are NaN or 0 without a goal place."""
+
+    task: str
+    episode_id: str
+    seed: int
+    status: EpisodeStatus
+    success: bool
+    code: ErrorCode = ErrorCode.OK
+    message: str = ""
+    decisions: int = 0
+    actions: int = 0
+    collisions: int = 0
+    path_m: float = 0.0
+    shortest_m: float = math.nan
+    shortest_actions: int = 0
+    final_distance_m: float = math.nan
+    answer: str = ""
+    confidence: float = math.nan

@@ -1,0 +1,24 @@
+from setuptools import find_packages, setup
+
+setup(
+    name="wiw_env_bridge",
+    version="0.1.0",
+    description="The environment node of WIW: simulators, robots and the oracle.",
+    license="Apache-2.0",
+    packages=find_packages(exclude=["test"]),
+    package_data={"wiw_env_bridge": ["**/*"]},
+    data_files=[
+        ("share/ament_index/resource_index/packages", ["resource/wiw_env_bridge"]),
+        ("share/wiw_env_bridge", ["package.xml"]),
+    ],
+    install_requires=["setuptools"],
+    zip_safe=False,
+    entry_points={
+        "console_scripts": [
+            "env_bridge = wiw_env_bridge.node:main",
+        ],
+        "wiw.environments": [
+            "mujoco = wiw_env_bridge.mujoco.environment:MujocoEnvironment",
+        ],
+    },
+)

@@ -1,0 +1,1 @@
+"""The environment node of WIW: simulators, robots and the oracle."""

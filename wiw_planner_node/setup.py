@@ -1,0 +1,28 @@
+from setuptools import find_packages, setup
+
+setup(
+    name="wiw_planner_node",
+    version="0.1.0",
+    description="The planner node of WIW: propose, simulate, revise, act.",
+    license="Apache-2.0",
+    packages=find_packages(exclude=["test"]),
+    package_data={"wiw_planner_node": ["**/*"]},
+    data_files=[
+        ("share/ament_index/resource_index/packages", ["resource/wiw_planner_node"]),
+        ("share/wiw_planner_node", ["package.xml"]),
+    ],
+    install_requires=["setuptools"],
+    zip_safe=False,
+    entry_points={
+        "console_scripts": [
+            "planner_node = wiw_planner_node.node:main",
+        ],
+        "wiw.proposers": [
+            "heuristic = wiw_planner_node.proposers.heuristic:HeuristicProposer",
+        ],
+        "wiw.revisers": [
+            "place = wiw_planner_node.revisers.place:PlaceReviser",
+            "recognise = wiw_planner_node.revisers.recognise:RecogniseReviser",
+        ],
+    },
+)

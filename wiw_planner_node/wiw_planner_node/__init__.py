@@ -1,0 +1,1 @@
+"""The planner node of WIW: propose, simulate, revise, act."""

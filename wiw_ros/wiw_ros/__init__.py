@@ -1,0 +1,1 @@
+"""What the WIW nodes share: managed node, conversions, parameters, QoS."""

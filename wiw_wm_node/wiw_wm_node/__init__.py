@@ -1,0 +1,1 @@
+"""The world-model node of WIW: rollouts of plans, streamed."""
