@@ -1,6 +1,7 @@
-"""Make this virtual environment a ROS 2 prefix: ``. .venv/setup.bash`` then stands for ``/opt/ros/jazzy/setup.bash``.
+"""Make this virtual environment a ROS 2 prefix, so that ``. .venv/setup.bash`` stands for an apt one.
 
-The ROS wheels bake paths of their build container into CMake exports; they are pointed at this interpreter.
+The ROS wheels bake paths of their build container into CMake exports: they are pointed at this
+interpreter, or ``colcon build`` of any interface package fails.
 """
 
 import re
@@ -10,18 +11,26 @@ from pathlib import Path
 
 import numpy
 
-LOCAL_SETUP = """# generated: this virtual environment as a ROS 2 prefix
-_add() {{ case ":$(eval echo "\\${{$1-}}"):" in *":$2:"*) ;; *) eval "export $1=\\"$2\\${{$1:+:\\${{$1}}}}\\"" ;; esac; }}
-_add PATH "{venv}/bin"
-_add AMENT_PREFIX_PATH "{venv}"
-_add CMAKE_PREFIX_PATH "{venv}"
-unset -f _add
+LOCAL_SETUP = """\
+# generated: this virtual environment as a ROS 2 prefix
+case ":$PATH:" in
+  *":{venv}/bin:"*) ;;
+  *) export PATH="{venv}/bin:$PATH" ;;
+esac
+case ":$AMENT_PREFIX_PATH:" in
+  *":{venv}:"*) ;;
+  *) export AMENT_PREFIX_PATH="{venv}${{AMENT_PREFIX_PATH:+:$AMENT_PREFIX_PATH}}" ;;
+esac
+case ":$CMAKE_PREFIX_PATH:" in
+  *":{venv}:"*) ;;
+  *) export CMAKE_PREFIX_PATH="{venv}${{CMAKE_PREFIX_PATH:+:$CMAKE_PREFIX_PATH}}" ;;
+esac
 export VIRTUAL_ENV="{venv}" ROS_DISTRO=jazzy ROS_VERSION=2 ROS_PYTHON_VERSION=3
 """
 
-WIW = """#!/usr/bin/env bash
+WIW = """\
+#!/usr/bin/env bash
 # The wiw command inside the built workspace.
-set +u
 . "{workspace}/install/setup.bash"
 exec "{venv}/bin/python" -m wiw "$@"
 """
@@ -39,14 +48,14 @@ def python_include() -> str:
 
 
 def main() -> None:
+    """Patch the CMake exports, write the set-up scripts and the wiw command."""
     venv = Path(sys.prefix)
     numpy_include, include = numpy.get_include(), python_include()
     container = r"/opt/python/cp3\d+-cp3\d+"
+    numpy_in_container = container + r"/lib/python3\.\d+/site-packages/numpy/_?core/include"
     for export in (venv / "share").glob("*/cmake/*.cmake"):
         text = export.read_text()
-        fixed = re.sub(
-            container + r"/lib/python3\.\d+/site-packages/numpy/_?core/include", numpy_include, text
-        )
+        fixed = re.sub(numpy_in_container, numpy_include, text)
         fixed = re.sub(container + r"/include/python3\.\d+", include, fixed)
         if fixed != text:
             export.write_text(fixed)
