@@ -1,3 +1,5 @@
+from glob import glob
+
 from setuptools import find_packages, setup
 
 setup(
@@ -10,12 +12,15 @@ setup(
     data_files=[
         ("share/ament_index/resource_index/packages", ["resource/wiw"]),
         ("share/wiw", ["package.xml"]),
+        ("share/wiw/launch", glob("launch/*.launch.py")),
+        ("share/wiw/config", glob("config/*.yaml")),
     ],
     install_requires=["setuptools"],
     zip_safe=False,
     entry_points={
         "console_scripts": [
             "wiw = wiw.cli:main",
+            "wiw_run = wiw.runner:main",
         ],
     },
 )

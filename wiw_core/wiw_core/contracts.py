@@ -1,4 +1,4 @@
-"""The contracts every plugin meets. Each docstring is the contract; ``wiw_core.conformance`` tests it."""
+"""The contracts every plugin meets: each docstring is one, and ``conformance`` tests it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from wiw_core.decisions import Candidate, Decision, EpisodeResult, Transition
 from wiw_core.errors import ErrorCode
+from wiw_core.geometry import Pose2
 from wiw_core.observation import Episode, Observation
 from wiw_core.plans import ActionSpec, Plan
 from wiw_core.rollouts import ModelInfo, Rollout, RolloutRequest
@@ -19,9 +20,10 @@ FramesWanted = Literal["none", "last", "all"]
 
 @runtime_checkable
 class Environment(Protocol):
-    """A simulator or a robot. Not thread-safe: one caller at a time.
+    """A simulator or a robot. Not thread-safe, :meth:`hold` apart: one caller at a time.
 
-    Nothing moves except inside :meth:`act`; after any method returns, or raises, the robot is still.
+    Nothing moves except inside :meth:`act`; after any method returns, or raises, the robot is
+    still.
     """
 
     @property
@@ -39,11 +41,11 @@ class Environment(Protocol):
         ...
 
     def episode_ids(self, task: str, split: str = "val", limit: int = 0) -> Sequence[str]:
-        """Return episode ids in evaluation order; raises ``UNKNOWN_TASK``. ``limit`` 0 means all."""
+        """Return ids in evaluation order, all if ``limit`` is 0; raises ``UNKNOWN_TASK``."""
         ...
 
     def reset(self, task: str, episode_id: str) -> tuple[Episode, Observation, bool]:
-        """Begin an episode; return its public side, the first observation, and whether it is decided.
+        """Begin an episode; return its public side, the first observation, whether it is decided.
 
         Raises ``UNKNOWN_TASK`` or ``UNKNOWN_EPISODE``; the episode open before is abandoned.
         """
@@ -52,9 +54,10 @@ class Environment(Protocol):
     def act(self, plan: Plan, *, observe: bool = True) -> Iterator[Transition]:
         """Execute the plan's actions one by one, yielding what really happened after each.
 
-        The last transition carries an observation; the others do if ``observe``. Stops early when done.
-        Closing the iterator stops the motion. Raises ``NO_EPISODE``, ``EMPTY_PLAN``, ``UNKNOWN_ACTION``,
-        ``ACTION_OUT_OF_LIMITS`` before anything moves.
+        The last transition carries an observation; the others do if ``observe``. Stops early when
+        done. Closing the iterator stops the motion; :meth:`hold` ends it after a last transition
+        that says how far the interrupted action came. Raises ``NO_EPISODE``, ``EMPTY_PLAN``,
+        ``UNKNOWN_ACTION``, ``ACTION_OUT_OF_LIMITS`` before anything moves.
         """
         ...
 
@@ -66,7 +69,7 @@ class Environment(Protocol):
         fault: ErrorCode = ErrorCode.OK,
         message: str = "",
     ) -> EpisodeResult:
-        """Hold, close the open episode and judge it with privileged state; raises ``NO_EPISODE``."""
+        """Hold, close the open episode, judge it with privileged state; raises ``NO_EPISODE``."""
         ...
 
     def hold(self) -> None:
@@ -92,6 +95,15 @@ class Cloneable(Protocol):
 
 
 @runtime_checkable
+class Mobile(Protocol):
+    """An environment that can say how it moves while :meth:`Environment.act` runs."""
+
+    def motion(self) -> tuple[Pose2, float, float]:
+        """Return ``T_odom_base``, forward speed in m/s and yaw rate in rad/s; thread-safe."""
+        ...
+
+
+@runtime_checkable
 class WorldModel(Protocol):
     """Imagines where plans lead. One caller at a time."""
 
@@ -103,10 +115,11 @@ class WorldModel(Protocol):
     def rollout(self, request: RolloutRequest) -> Iterator[Rollout]:
         """Yield one rollout per plan, as each finishes, in any order.
 
-        A result never depends on the other plans of the request, and repeats bit-exactly for the same
-        request and seed. Between frames it asks ``request.cancelled()`` (then raises ``CANCELLED``) and
-        the deadline (then raises ``DEADLINE_EXCEEDED``). Raises ``DEPTH_REQUIRED`` or
-        ``PANORAMA_REQUIRED`` when the observation lacks what it needs: it never guesses.
+        A result never depends on the other plans of the request, and repeats bit-exactly for the
+        same request and seed. Between frames it asks ``request.cancelled()`` (then raises
+        ``CANCELLED``) and the deadline (then raises ``DEADLINE_EXCEEDED``). Raises
+        ``DEPTH_REQUIRED`` or ``PANORAMA_REQUIRED`` when the observation lacks what it needs: it
+        never guesses.
         """
         ...
 
@@ -117,7 +130,7 @@ class WorldModel(Protocol):
 
 @dataclass(frozen=True)
 class PlanLimits:
-    """How plans are made and used: M candidates of ``horizon`` actions, of which a prefix is executed."""
+    """M ``candidates`` of at most ``horizon`` actions; the first ``execute`` are executed."""
 
     candidates: int
     horizon: int
@@ -159,7 +172,7 @@ class Proposer(Protocol):
     """Suggests plans."""
 
     def propose(self, context: DecisionContext, count: int) -> list[Plan]:
-        """Return 1 to ``count`` distinct plans, each of 1 to ``limits.horizon`` actions, best first.
+        """Return 1 to ``count`` distinct plans of 1 to ``limits.horizon`` actions, best first.
 
         The first plan does not depend on ``count``: it is what a policy without a world model does.
         """

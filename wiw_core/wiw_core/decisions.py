@@ -30,6 +30,20 @@ class EpisodeStatus(IntEnum):
     ABORTED_USER = 5
 
 
+def episode_status(success: bool, fault: ErrorCode, truncated: bool) -> EpisodeStatus:
+    """Return how an episode ended; ``truncated``: the budget ran out where the task needed more.
+
+    A fault comes before success: an episode that was interrupted proves nothing.
+    """
+    if fault is ErrorCode.ABORTED_BY_USER:
+        return EpisodeStatus.ABORTED_USER
+    if fault is not ErrorCode.OK:
+        return EpisodeStatus.ABORTED_FAULT
+    if success:
+        return EpisodeStatus.SUCCESS
+    return EpisodeStatus.TRUNCATED if truncated else EpisodeStatus.FAILURE
+
+
 @dataclass(frozen=True)
 class Candidate:
     """One plan under consideration; ``score`` is higher-is-better, NaN when it was not scored."""
@@ -93,7 +107,10 @@ class Transition:
 
 @dataclass(frozen=True)
 class EpisodeResult:
-    """How an episode ended; ``shortest_*`` and ``final_distance_m`` are NaN or 0 without a goal place."""
+    """How an episode ended.
+
+    Without a goal place ``shortest_m`` and ``final_distance_m`` are NaN, ``shortest_actions`` 0.
+    """
 
     task: str
     episode_id: str

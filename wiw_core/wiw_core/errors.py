@@ -8,7 +8,7 @@ from enum import IntEnum
 
 
 class ErrorCode(IntEnum):
-    """What went wrong, in a band per component; mirrored by ``wiw_msgs/msg/ErrorCode.msg`` (a test compares them).
+    """What went wrong, in a band per component; ``wiw_msgs/msg/ErrorCode.msg`` mirrors it.
 
     0 is never a verdict: an empty ROS 2 result is all zeros, so success is 1.
     """

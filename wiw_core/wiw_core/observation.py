@@ -34,7 +34,8 @@ class View:
         ``EQUIRECTANGULAR`` covers 360 x 180 degrees: the centre column looks along base +x, columns
         to the right turn clockwise (to -y), row 0 looks up.
     depth : (H, W) float32, optional
-        Metres along the optical axis (perspective) or along the ray (equirectangular); 0 where unknown.
+        Metres along the optical axis (perspective) or along the ray (equirectangular); 0 where
+        unknown.
     intrinsics : (3, 3) float64
         Pinhole matrix in pixels; zeros for a panorama.
     T_base_camera : (4, 4) float64

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from wiw_core.errors import ErrorCode, WiwError, unknown_name
@@ -53,7 +53,7 @@ class ActionSpec:
 
 @dataclass(frozen=True)
 class Plan:
-    """A finite action sequence; ``text`` says it in words, ``prior`` is the proposer's preference."""
+    """A finite action sequence, ``text`` in words, ``prior`` the proposer's preference."""
 
     actions: tuple[Action, ...]
     text: str = ""
@@ -96,6 +96,32 @@ def check_plan(plan: Plan, specs: Mapping[str, ActionSpec], max_actions: int = 5
         spec.check(action)
 
 
+def check_proposals(
+    plans: Sequence[Plan], specs: Mapping[str, ActionSpec], count: int, horizon: int
+) -> None:
+    """Refuse a proposal that is not 1 to ``count`` distinct, valid plans within the horizon.
+
+    Raises
+    ------
+    WiwError
+        ``PROPOSAL_INVALID``, or what :func:`check_plan` raises.
+    """
+    if not 1 <= len(plans) <= count:
+        raise WiwError(
+            ErrorCode.PROPOSAL_INVALID,
+            f"{len(plans)} plans were proposed; 1 to {count} are wanted.",
+        )
+    for plan in plans:
+        check_plan(plan, specs)
+        if len(plan) > horizon:
+            raise WiwError(
+                ErrorCode.PROPOSAL_INVALID,
+                f"A proposed plan has {len(plan)} actions; the horizon is {horizon}.",
+            )
+    if len({plan.actions for plan in plans}) < len(plans):
+        raise WiwError(ErrorCode.PROPOSAL_INVALID, "The same plan was proposed more than once.")
+
+
 NAVIGATION: dict[str, ActionSpec] = {
     n: ActionSpec(n) for n in ("forward", "turn_left", "turn_right")
 }
@@ -110,7 +136,7 @@ NAVIGATION_DELTA: dict[str, Pose2] = {
 
 
 def navigation_plan(names: Iterable[str], text: str = "", prior: float = 0.0) -> Plan:
-    """Return the plan of these navigation primitives; raises ``UNKNOWN_ACTION`` on any other name."""
+    """Return the plan of these primitives; raises ``UNKNOWN_ACTION`` on any other name."""
     plan = Plan(tuple(Action(n) for n in names), text, prior)
     for action in plan.actions:
         if action.name not in NAVIGATION:

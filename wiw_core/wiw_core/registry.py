@@ -1,4 +1,4 @@
-"""One registry for every kind of plugin, filled from entry points: refuses duplicates, suggests on a typo."""
+"""One registry per kind of plugin, from entry points; refuses duplicates, helps on typos."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from wiw_core.errors import ErrorCode, WiwError, unknown_name
 
 @dataclass(frozen=True)
 class Kind:
-    """One kind of plugin: its entry-point group, its name in a sentence, the code for an unknown name."""
+    """A kind of plugin: entry-point group, name in a sentence, code for an unknown name."""
 
     group: str
     noun: str
@@ -64,7 +64,8 @@ class Registry:
                     continue
                 raise WiwError(
                     ErrorCode.BAD_PARAMETER,
-                    f"Two plugins claim the {kind.noun} '{point.name}': {known.origin} and {point.value}.",
+                    f"Two plugins claim the {kind.noun} '{point.name}':"
+                    f" {known.origin} and {point.value}.",
                     "Uninstall or rename one.",
                 )
             self._plugins[point.name] = Plugin(point.name, point.value, _loader(kind, point))

@@ -51,7 +51,8 @@ class RolloutRequest:
     observations : tuple of Observation
         Oldest first; the last one is now.
     frames : tuple of int
-        Per plan, frames wanted after now: 1 to the plan's length; never more than will be looked at.
+        Per plan, frames wanted after now: 1 to the plan's length; never more than will be looked
+        at.
     last_frame_only : bool
         Return only the last of those frames.
     deadline_s : float

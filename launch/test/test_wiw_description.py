@@ -1,0 +1,150 @@
+"""One description: the launch file and ``wiw up`` start the same nodes with the same parameters."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+import types
+from pathlib import Path
+
+import pytest
+import yaml
+
+from wiw import description
+from wiw_core.errors import ErrorCode, WiwError
+
+LAUNCH_FILE = Path(__file__).parents[1] / "launch" / "closed_loop.launch.py"
+
+
+class _Made:
+    """Stands in for any class of the launch API: remembers what it was made with."""
+
+    def __init__(self, *args: object, **kwargs: object) -> None:
+        self.args, self.kwargs = args, kwargs
+
+
+@pytest.fixture
+def launch_file(monkeypatch: pytest.MonkeyPatch) -> types.ModuleType:
+    def module(name: str, *classes: str) -> types.ModuleType:
+        made = types.ModuleType(name)
+        for each in classes:
+            setattr(made, each, type(each, (_Made,), {}))
+        monkeypatch.setitem(sys.modules, name, made)
+        return made
+
+    module("launch", "LaunchDescription")
+    actions = ("DeclareLaunchArgument", "OpaqueFunction", "SetEnvironmentVariable", "Shutdown")
+    module("launch.actions", *actions)
+    module("launch_ros")
+    module("launch_ros.actions", "Node")
+    spec = importlib.util.spec_from_file_location("closed_loop_launch", LAUNCH_FILE)
+    assert spec is not None and spec.loader is not None
+    loaded = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(loaded)
+    return loaded
+
+
+def _launched(launch_file: types.ModuleType, values: dict[str, str]) -> list[_Made]:
+    configurations = description.resolve(values)
+    return launch_file.start_nodes(types.SimpleNamespace(launch_configurations=configurations))
+
+
+def _started(values: dict[str, str], node: description.NodeSpec) -> dict[str, object]:
+    """Return the parameters as ROS reads them from the command line of ``wiw up``."""
+    words = description.command(node, values)
+    given = [words[i + 1] for i, word in enumerate(words) if word == "-p"]
+    return {name: yaml.safe_load(text) for name, _, text in (g.partition(":=") for g in given)}
+
+
+def test_launch_file_declares_exactly_the_described_arguments(launch_file):
+    made = launch_file.generate_launch_description().args[0]
+    declared = {m.args[0]: m.kwargs for m in made if type(m).__name__ == "DeclareLaunchArgument"}
+    assert list(declared) == [argument.name for argument in description.arguments()]
+    for argument in description.arguments():
+        assert declared[argument.name]["default_value"] == argument.default
+        assert declared[argument.name]["description"] == argument.text
+        assert declared[argument.name]["choices"] == (list(argument.choices) or None)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {},
+        {"wm": "none"},
+        {"wm": "oracle", "task": "ar", "episodes": "2", "seed": "7"},
+        {"wm": "copy", "namespace": "robot1", "use_sim_time": "true", "autostart": "false"},
+        {"rollout_servers": "gpu1/wm_node/rollout, gpu2/wm_node/rollout"},
+    ],
+)
+def test_launch_file_and_up_start_the_same_nodes(launch_file, values):
+    launched = {made.kwargs["name"]: made.kwargs for made in _launched(launch_file, values)}
+    described = {node.name: node for node in description.graph(values)}
+    assert launched.keys() == described.keys()
+    for name, node in described.items():
+        assert launched[name]["package"] == node.package
+        assert launched[name]["executable"] == node.executable
+        assert launched[name]["respawn"] == node.respawn
+        assert (launched[name]["on_exit"] is not None) == node.required
+        assert launched[name]["parameters"][0] == _started(values, node)
+        assert launched[name]["namespace"] == values.get("namespace", "")
+
+
+def test_every_described_executable_is_installed_by_its_package():
+    root = Path(__file__).parents[2]
+    for node in description.graph({"episodes": "1"}):
+        setup = (root / node.package / "setup.py").read_text() if node.package != "wiw" else ""
+        setup = setup or (root / "launch" / "setup.py").read_text()
+        assert f"{node.executable} = {node.module}:main" in setup
+
+
+def test_oracle_needs_no_world_model_node():
+    nodes = {node.name: node for node in description.graph({"wm": "oracle"})}
+    assert set(nodes) == {"env_bridge", "planner_node"}
+    assert nodes["planner_node"].parameters["rollout_servers"] == ["env_bridge/rollout"]
+
+
+def test_no_world_model_means_no_rollout_servers():
+    nodes = {node.name: node for node in description.graph({"wm": "none"})}
+    assert set(nodes) == {"env_bridge", "planner_node"}
+    assert "rollout_servers" not in nodes["planner_node"].parameters
+
+
+def test_servers_elsewhere_need_no_world_model_node_here():
+    nodes = description.graph({"rollout_servers": "gpu1/wm_node/rollout"})
+    assert "wm_node" not in [node.name for node in nodes]
+
+
+def test_episodes_add_a_runner_whose_end_ends_the_graph():
+    runner = description.graph({"episodes": "3"})[-1]
+    assert runner.name == "episode_runner" and runner.required
+    assert runner.parameters["episodes"] == 3
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "suggested"),
+    [
+        (["wm:=wrap"], ErrorCode.UNKNOWN_MODEL, "'warp'"),
+        (["task:=ignaw"], ErrorCode.UNKNOWN_TASK, "'ignav'"),
+        (["env:=mujocco"], ErrorCode.UNKNOWN_ENVIRONMENT, "'mujoco'"),
+        (["episode:=1"], ErrorCode.BAD_PARAMETER, "'episodes'"),
+        (["log_level:=inf"], ErrorCode.BAD_PARAMETER, "'info'"),
+        (["episodes:=many"], ErrorCode.BAD_PARAMETER, "'many'"),
+        (["episodes:=-1"], ErrorCode.BAD_PARAMETER, "'-1'"),
+        (["params_file:=nowhere.yaml"], ErrorCode.BAD_PARAMETER, "'nowhere.yaml'"),
+        (["warp"], ErrorCode.BAD_PARAMETER, "name:=value"),
+    ],
+)
+def test_a_wrong_argument_is_one_sentence_with_the_nearest_name(words, code, suggested):
+    with pytest.raises(WiwError) as caught:
+        description.graph(description.parse(words))
+    assert caught.value.code is code
+    assert suggested in str(caught.value)
+
+
+def test_shipped_parameter_files_name_only_described_nodes():
+    names = {node.name for node in description.graph({"episodes": "1"})}
+    files = list((Path(__file__).parents[1] / "config").glob("*.yaml"))
+    assert files
+    for path in files:
+        for key in yaml.safe_load(path.read_text()):
+            assert key.rpartition("/")[2] in names

@@ -1,0 +1,137 @@
+"""Jobs over ROS 2: three node processes in a domain of their own, reconfigured between arms."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import threading
+from pathlib import Path
+from typing import IO, Any
+
+from wiw import description
+from wiw.arms import Arm, get_arm
+from wiw.domains import claim
+from wiw.study import Job, Settings
+from wiw_core.decisions import EpisodeResult
+from wiw_core.errors import ErrorCode, WiwError
+
+STOP_S = 8.0
+"""Seconds the nodes have to end after SIGINT before they are killed."""
+
+
+class NodesRunner:
+    """Runs jobs through a bridge, a world-model node and a planner.
+
+    The nodes stay up; between arms they are cleaned up, given other parameters and configured
+    again. A node that has died is started again before the next job.
+    """
+
+    def __init__(self, folder: Path, settings: Settings, index: int) -> None:
+        self._folder, self._settings, self._index = folder, settings, index
+        self._domain, self._lock = claim()
+        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._configured: dict[str, dict[str, Any]] = {}
+        self._closing = threading.Lock()
+        self._client = self._connect()
+
+    def episode_ids(self, task: str, limit: int) -> list[str]:
+        """Return the first episodes of a task, in evaluation order."""
+        self._ensure(description.BRIDGE)
+        return list(self._client.episode_ids(task, self._settings.split, limit))
+
+    def run(self, job: Job) -> EpisodeResult:
+        """Run an episode; the planner leaves its record."""
+        arm = get_arm(job.arm)
+        self._ensure(description.BRIDGE)
+        if arm.model not in description.BUILT_IN_MODELS:
+            self._ensure(description.WM_NODE, {"model": arm.model})
+        self._ensure(description.PLANNER, self._planner_parameters(job, arm))
+        result: EpisodeResult = self._client.run_episode(
+            job.task, job.episode_id, self._settings.seed
+        )
+        return result
+
+    def close(self) -> None:
+        """End the nodes; callable from any thread."""
+        with self._closing:
+            for process in self._processes.values():
+                if process.poll() is None:
+                    process.send_signal(signal.SIGINT)
+            for process in self._processes.values():
+                try:
+                    process.wait(timeout=STOP_S)
+                except subprocess.TimeoutExpired:
+                    process.kill()
+                    process.wait()
+
+    def _planner_parameters(self, job: Job, arm: Arm) -> dict[str, Any]:
+        servers = {"none": [], "oracle": [description.ORACLE_SERVER]}
+        return {
+            "rollout_servers": servers.get(arm.model, [description.WM_SERVER]),
+            "proposer": self._settings.proposer,
+            "reviser": self._settings.reviser,
+            "reviser_parameters": [f"{k}={v}" for k, v in arm.reviser_parameters.items()],
+            "record_dir": str((self._folder / job.task / job.arm).resolve()),
+            "record_frames": self._settings.film if job.film else 0,
+        }
+
+    def _ensure(self, name: str, parameters: dict[str, Any] | None = None) -> None:
+        """Have the node running and active with these parameters."""
+        process = self._processes.get(name)
+        if process is None or process.poll() is not None:
+            self._configured.pop(name, None)
+            self._start(name)
+        if parameters is None:
+            if name not in self._configured:
+                self._client.wait_active(name)
+                self._configured[name] = {}
+        elif self._configured.get(name) != parameters:
+            self._configured.pop(name, None)
+            self._client.configure(name, parameters)
+            self._configured[name] = parameters
+
+    def _start(self, name: str) -> None:
+        values = {"env": self._settings.environment, "wm": "copy"}
+        spec = next(node for node in description.graph(values) if node.name == name)
+        autostart = "true" if name == description.BRIDGE else "false"
+        command = [*description.command(spec, values), "-p", f"autostart:={autostart}"]
+        with self._closing, self._log(name) as log:
+            self._processes[name] = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
+            )
+
+    def _log(self, name: str) -> IO[bytes]:
+        folder = self._folder / "logs"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            return open(folder / f"worker{self._index}_{name}.log", "ab")
+        except OSError as error:
+            raise WiwError(
+                ErrorCode.RECORDING_FAILED, f"Cannot write a log in '{folder}': {error}."
+            ) from error
+
+    def _connect(self) -> Any:
+        # The variables must be there before DDS starts, here and in the nodes.
+        from wiw_ros.transport import environment
+
+        os.environ.update(environment(), ROS_DOMAIN_ID=str(self._domain))
+        import rclpy
+        from rclpy.signals import SignalHandlerOptions
+
+        from wiw.loop_client import LoopClient
+
+        rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
+        node = rclpy.create_node(f"wiw_worker_{self._index}")
+        return LoopClient(node, description.BRIDGE, description.PLANNER, self._check)
+
+    def _check(self) -> None:
+        """Give up waiting as soon as a node that is needed has died."""
+        for name in (description.BRIDGE, description.PLANNER):
+            process = self._processes.get(name)
+            if process is not None and process.poll() is not None:
+                raise WiwError(
+                    ErrorCode.INTERNAL,
+                    f"'{name}' died with exit code {process.returncode}.",
+                    f"See {self._folder / 'logs'}.",
+                )

@@ -1,0 +1,106 @@
+"""The loop over three real nodes: the same decisions as in one process, and clear refusals."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from graph import Graph
+
+from wiw_core.decisions import Candidate, Decision, EpisodeStatus
+from wiw_core.errors import ErrorCode
+from wiw_core.fakes.environment import FakeEnvironment
+from wiw_core.fakes.world_model import FakeWorldModel
+from wiw_core.loop import run_episode
+from wiw_planner_node.policy import make_policy
+
+pytestmark = pytest.mark.system
+
+
+def comparable(decision: Decision) -> str:
+    """Return all of a decision but seconds and pictures; as text, for NaN differs from itself."""
+    candidates = tuple(
+        Candidate(c.plan, None, c.score, c.reason, c.code) for c in decision.candidates
+    )
+    return repr(replace(decision, candidates=candidates, seconds={}))
+
+
+@pytest.mark.parametrize(
+    ("task", "episode_id"), [("ignav", "val_000"), ("ignav", "val_001"), ("ar", "val_000")]
+)
+def test_an_episode_over_ros_equals_the_one_in_process(
+    graph: Graph, task: str, episode_id: str
+) -> None:
+    policy = make_policy(task, FakeWorldModel(), proposer="fake", reviser="fake")
+    expected: list[Decision] = []
+    ended = run_episode(
+        FakeEnvironment(), task, episode_id, policy, seed=5, on_decision=expected.append
+    )
+    result, decisions = graph.run(task, episode_id, seed=5)
+    assert result.code == ErrorCode.OK, result.message
+    assert [comparable(d) for d in decisions] == [comparable(d) for d in expected]
+    assert repr(graph.judged(result)) == repr(ended)
+
+
+def test_what_the_robot_sees_arrives_unchanged(graph: Graph) -> None:
+    """Values are computed by the model from the picture it is sent, so they tell of every pixel."""
+    options: dict[str, Any] = {"proposer": "heuristic", "reviser": "place"}
+    score = {"score_by": "value"}
+    policy = make_policy("ignav", FakeWorldModel(), **options, reviser_parameters=score)
+    expected: list[Decision] = []
+    run_episode(FakeEnvironment(), "ignav", "val_001", policy, on_decision=expected.append)
+    graph.reconfigure("planner_node", **options, reviser_parameters=["score_by=value"])
+    try:
+        result, decisions = graph.run("ignav", "val_001")
+    finally:
+        graph.reconfigure(
+            "planner_node", proposer="fake", reviser="fake", reviser_parameters=[""][:0]
+        )
+    assert result.code == ErrorCode.OK, result.message
+    assert [comparable(d) for d in decisions] == [comparable(d) for d in expected]
+    assert all(math.isfinite(c.score) for d in decisions for c in d.candidates)
+
+
+@pytest.mark.parametrize(
+    ("task", "episode_id", "code", "hint"),
+    [
+        ("ignaw", "val_000", ErrorCode.UNKNOWN_TASK, "ignav"),
+        ("ignav", "val_0001", ErrorCode.UNKNOWN_EPISODE, "val_000"),
+    ],
+)
+def test_a_misspelt_name_gets_the_nearest_one(
+    graph: Graph, task: str, episode_id: str, code: ErrorCode, hint: str
+) -> None:
+    result, _ = graph.run(task, episode_id)
+    assert result.code == code and hint in result.message
+    assert graph.works()
+
+
+def test_a_second_episode_is_refused_while_one_runs(graph: Graph) -> None:
+    graph.reconfigure("wm_node", model_parameters=["fault=hang"])
+    first = graph.send()
+    graph.until_imagining()
+    second, _ = graph.run()
+    assert second.code == ErrorCode.BUSY
+    graph.probe.cancel(first)
+    assert graph.probe.result(first).result.code == ErrorCode.ABORTED_BY_USER
+    graph.reconfigure("wm_node", model_parameters=["fault=none"])
+    assert graph.works()
+
+
+def test_a_cancelled_episode_is_closed_as_the_users_wish(graph: Graph) -> None:
+    graph.reconfigure("env_bridge", environment_parameters=["action_seconds=0.5"])
+    handle = graph.send()
+    graph.probe.until(graph.moving, 20.0, "the robot moves")
+    graph.probe.cancel(handle)
+    result = graph.probe.result(handle).result
+    assert graph.judged(result).status is EpisodeStatus.ABORTED_USER
+    graph.probe.until(lambda: not graph.moving(), 5.0, "the robot holds")
+    graph.reconfigure("env_bridge", environment_parameters=["action_seconds=0"])
+    assert graph.works()
+
+
+def test_several_episodes_after_one_another_need_no_restart(graph: Graph) -> None:
+    assert all(graph.works() for _ in range(5))

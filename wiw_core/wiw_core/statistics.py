@@ -1,0 +1,123 @@
+"""Intervals and percentiles, with the odd cases defined.
+
+Not-a-number is never dropped here: it is data that the caller must have dealt with, so it makes the
+answer not-a-number. No data at all gives not-a-number too, except where said.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from wiw_core.errors import ErrorCode, WiwError
+
+CONFIDENCE = 0.95
+
+
+@dataclass(frozen=True)
+class Interval:
+    """An estimate and the bounds of its confidence interval."""
+
+    estimate: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Percentiles:
+    """The middle value, and the value that 95 in 100 stay below."""
+
+    p50: float
+    p95: float
+
+
+def wilson(successes: int, n: int, confidence: float = CONFIDENCE) -> Interval:
+    """Return a proportion with its Wilson score interval (Wilson 1927); n = 0 gives [0, 1].
+
+    Raises
+    ------
+    WiwError
+        ``BAD_PARAMETER`` unless 0 <= ``successes`` <= ``n``.
+    """
+    from scipy.stats import binomtest
+
+    if not 0 <= successes <= n:
+        raise WiwError(
+            ErrorCode.BAD_PARAMETER, f"{successes} successes in {n} trials make no proportion."
+        )
+    if n == 0:
+        return Interval(math.nan, 0.0, 1.0)
+    bounds = binomtest(successes, n).proportion_ci(confidence, method="wilson")
+    return Interval(successes / n, float(bounds.low), float(bounds.high))
+
+
+def mean_interval(values: Sequence[float], confidence: float = CONFIDENCE) -> Interval:
+    """Return the mean with its Student t interval.
+
+    One value says nothing of its spread, so its bounds are NaN; equal values give an interval of no
+    width.
+    """
+    from scipy.stats import t
+
+    data = np.asarray(values, dtype=np.float64)
+    if data.size == 0:
+        return Interval(math.nan, math.nan, math.nan)
+    mean = float(data.mean())
+    if data.size == 1 or not math.isfinite(mean):
+        return Interval(mean, math.nan, math.nan)
+    half = float(t.ppf(0.5 + confidence / 2, data.size - 1) * data.std(ddof=1) / data.size**0.5)
+    return Interval(mean, mean - half, mean + half)
+
+
+def paired_bootstrap(
+    a: Sequence[float],
+    b: Sequence[float],
+    seed: int = 0,
+    n_resamples: int = 10_000,
+    confidence: float = CONFIDENCE,
+) -> Interval:
+    """Return mean(a - b) over pairs, with its percentile bootstrap interval (Efron 1979).
+
+    Pairs are resampled, never the two sides apart. One pair, or equal differences, give an interval
+    of no width: read it with n beside it.
+
+    Parameters
+    ----------
+    a, b : sequence of float
+        The same episodes in the same order.
+
+    Raises
+    ------
+    WiwError
+        ``BAD_PARAMETER`` if the lengths differ, or there are no resamples.
+    """
+    if len(a) != len(b):
+        raise WiwError(
+            ErrorCode.BAD_PARAMETER,
+            f"{len(a)} and {len(b)} values make no pairs.",
+            "Compare the same episodes.",
+        )
+    difference = np.asarray(a, dtype=np.float64) - np.asarray(b, dtype=np.float64)
+    if n_resamples < 1:
+        raise WiwError(ErrorCode.BAD_PARAMETER, f"{n_resamples} resamples give no interval.")
+    if difference.size == 0 or not np.isfinite(difference).all():
+        return Interval(math.nan, math.nan, math.nan)
+    rng = np.random.default_rng(seed)
+    means = np.empty(n_resamples)
+    for i in range(n_resamples):  # one at a time: memory stays small for any n
+        means[i] = difference[rng.integers(0, difference.size, difference.size)].mean()
+    tail = (1 - confidence) / 2
+    low, high = np.quantile(means, [tail, 1 - tail])
+    return Interval(float(difference.mean()), float(low), float(high))
+
+
+def percentiles(values: Sequence[float]) -> Percentiles:
+    """Return the median and the 95th percentile, linearly interpolated between values."""
+    data = np.asarray(values, dtype=np.float64)
+    if data.size == 0 or not np.isfinite(data).all():
+        return Percentiles(math.nan, math.nan)
+    p50, p95 = np.percentile(data, [50, 95])
+    return Percentiles(float(p50), float(p95))

@@ -1,0 +1,35 @@
+"""Active recognition: move until the boxed object can be named."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from wiw_core.contracts import PlanLimits
+
+CANDIDATES = 2
+"""M, plans weighed per decision (arXiv 2510.18135, appendix B.1)."""
+HORIZON = 4
+"""L, greatest number of actions of a plan (appendix B.1)."""
+EXECUTE = 1
+"""Actions executed per decision (the authors' released solver; the paper says the whole plan)."""
+BUDGET = 10
+"""Decisions per episode (appendix B.1)."""
+STOP_CONFIDENCE = 0.95
+"""Probability of the best label at which the robot answers (appendix B.1)."""
+
+
+@dataclass(frozen=True)
+class ActiveRecognition:
+    """Name the object in the box, moving to see it better; an answer ends the episode.
+
+    The target's box comes from the environment, as published, and is named among the privileges.
+    Metrics: accuracy of the final answer and mean actions.
+    """
+
+    name: str = "ar"
+    limits: PlanLimits = PlanLimits(CANDIDATES, HORIZON, EXECUTE)
+    budget: int = BUDGET
+    views: tuple[str, ...] = ("front", "panorama")
+    proposer: str = "heuristic"
+    reviser: str = "recognise"
+    stop_confidence: float = STOP_CONFIDENCE

@@ -1,0 +1,35 @@
+"""Image-goal navigation: go to where a given photo was taken."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from wiw_core.contracts import PlanLimits
+
+CANDIDATES = 3
+"""M, plans weighed per decision (arXiv 2510.18135, appendix B.2)."""
+HORIZON = 5
+"""L, greatest number of actions of a plan (appendix B.2)."""
+EXECUTE = HORIZON - 2
+"""Actions executed per decision, ``L - 2`` (the authors' released solver)."""
+BUDGET = 20
+"""Decisions per episode (appendix B.2)."""
+SUCCESS_RADIUS_M = 0.5
+"""Geodesic metres to the goal at which the environment stops the episode (appendix B.2)."""
+
+
+@dataclass(frozen=True)
+class ImageGoalNavigation:
+    """Go to where a photo was taken; the environment stops the robot within the success radius.
+
+    The oracle stop is part of the published protocol and is named among the episode's privileges.
+    Success rate, SPL in actions (the authors' form) and SPL in metres: :mod:`wiw_core.metrics`.
+    """
+
+    name: str = "ignav"
+    limits: PlanLimits = PlanLimits(CANDIDATES, HORIZON, EXECUTE)
+    budget: int = BUDGET
+    views: tuple[str, ...] = ("front", "panorama")
+    proposer: str = "heuristic"
+    reviser: str = "place"
+    success_radius_m: float = SUCCESS_RADIUS_M

@@ -1,0 +1,79 @@
+"""The topics of the bridge: observation, image, camera_info and odom."""
+
+from __future__ import annotations
+
+import threading
+
+from nav_msgs.msg import Odometry
+from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
+from rclpy.clock import Clock, ClockType
+from sensor_msgs.msg import CameraInfo, Image
+
+from wiw_core.contracts import Mobile
+from wiw_core.geometry import Pose2
+from wiw_core.observation import Projection
+from wiw_msgs.msg import Observation as ObservationMsg
+from wiw_ros.convert import pose_to_msg
+from wiw_ros.node import ManagedNode
+from wiw_ros.qos import LATCHED, ODOMETRY, SENSOR
+
+ODOM_S = 0.05
+
+
+class Topics:
+    """Publishes what the robot sees, once per observation, and where it is, 20 times a second."""
+
+    def __init__(self, node: ManagedNode) -> None:
+        self._node = node
+        self._lock = threading.Lock()
+        self._rest = Pose2()
+        self._moving: Mobile | None = None
+        self._observation = node.create_publisher(ObservationMsg, "~/observation", LATCHED)
+        self._image = node.create_publisher(Image, "image", SENSOR)
+        self._camera_info = node.create_publisher(CameraInfo, "camera_info", SENSOR)
+        self._odom = node.create_publisher(Odometry, "odom", ODOMETRY)
+        self.views: tuple[str, ...] = ()
+        node.create_timer(
+            ODOM_S,
+            self._tick,
+            callback_group=MutuallyExclusiveCallbackGroup(),
+            clock=Clock(clock_type=ClockType.STEADY_TIME),
+        )
+
+    def observation(self, message: ObservationMsg, pose: Pose2) -> None:
+        """Publish an observation, and the first perspective view of it as ``image``."""
+        with self._lock:
+            self._rest = pose
+        self.views = tuple(view.name for view in message.views)
+        self._observation.publish(message)
+        ordered = sorted(message.views, key=lambda v: v.projection != Projection.PERSPECTIVE)
+        for view in ordered[:1]:
+            self._image.publish(view.image)
+            self._camera_info.publish(view.camera_info)
+
+    def begin_motion(self, environment: object) -> None:
+        """From now on odom tells the live pose and speed, where the environment can say them."""
+        with self._lock:
+            self._moving = environment if isinstance(environment, Mobile) else None
+
+    def end_motion(self) -> None:
+        """The robot has been told to hold: odom tells where it stands, with zero speed."""
+        with self._lock:
+            if self._moving is not None:
+                self._rest = self._moving.motion()[0]
+            self._moving = None
+
+    def _tick(self) -> None:
+        if not self._node.is_active:
+            return
+        with self._lock:
+            pose, forward, turn = self._rest, 0.0, 0.0
+            if self._moving is not None:
+                pose, forward, turn = self._moving.motion()
+        message = Odometry(child_frame_id="base_link")
+        message.header.frame_id = "odom"
+        message.header.stamp = self._node.get_clock().now().to_msg()
+        message.pose.pose = pose_to_msg(pose)
+        message.twist.twist.linear.x = float(forward)
+        message.twist.twist.angular.z = float(turn)
+        self._odom.publish(message)

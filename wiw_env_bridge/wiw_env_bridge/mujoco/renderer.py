@@ -1,0 +1,133 @@
+"""Draws apartments in one dedicated thread: a GL context belongs to the thread that made it."""
+
+from __future__ import annotations
+
+import math
+from collections import OrderedDict
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+import mujoco
+import numpy as np
+
+from wiw_core.errors import ErrorCode, WiwError
+from wiw_core.geometry import Array, Pose2
+from wiw_core.observation import Box, Depth, Rgb
+from wiw_env_bridge.mujoco.apartment import Apartment, build_apartment
+from wiw_env_bridge.mujoco.boxes import target_box
+from wiw_env_bridge.mujoco.cameras import CAMERA_HEIGHT_M, PanoramaCamera, PinholeCamera
+from wiw_env_bridge.mujoco.stage import Stage
+from wiw_env_bridge.mujoco.targets import Target
+
+CACHED_SCENES = 3
+"""Compiled apartments kept, newest first."""
+_T = TypeVar("_T")
+
+
+class Renderer:
+    """All pictures of all apartments; every method may be called from any thread, one at a time.
+
+    Parameters
+    ----------
+    panorama_hw : (int, int)
+        Height and width of the robot's panorama in pixels.
+    front_size : int
+        Height and width of the robot's front image in pixels.
+    """
+
+    def __init__(self, panorama_hw: tuple[int, int], front_size: int) -> None:
+        self.front = PinholeCamera(front_size)
+        self.panorama = PanoramaCamera(*panorama_hw)
+        self._panoramas = {panorama_hw: self.panorama}
+        cameras = (self.front.buffer_hw, self.panorama.buffer_hw)
+        self._buffer_hw = max(h for h, _ in cameras), max(w for _, w in cameras)
+        self._stages: OrderedDict[int, Stage] = OrderedDict()
+        self._gl: Any = None
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="render")
+
+    def apartment(self, seed: int) -> Apartment:
+        """Return the apartment of this seed, building and keeping it if it is new."""
+        return self._run(lambda: self._stage(seed).apartment)
+
+    def front_view(self, seed: int, pose: Pose2) -> tuple[Rgb, Depth]:
+        """Return the front image at a pose: colours, and metres along the optical axis."""
+        return self._run(lambda: self.front.rgbd(self._stage(seed), pose))
+
+    def panorama_view(self, seed: int, pose: Pose2) -> tuple[Rgb, Depth]:
+        """Return the panorama at a pose: colours, and metres along the rays."""
+        return self._run(lambda: self.panorama.rgbd(self._stage(seed), pose))
+
+    def panorama_rgb(self, seed: int, pose: Pose2, height: int, width: int) -> Rgb:
+        """Return colours of a panorama of any size not larger than the robot's."""
+        camera = self._panoramas.get((height, width))
+        if camera is None:
+            camera = self._panoramas[height, width] = PanoramaCamera(height, width)
+        if camera.face > self._buffer_hw[1] or 6 * camera.face > self._buffer_hw[0]:
+            raise WiwError(
+                ErrorCode.TOO_LARGE,
+                f"A panorama of {height}x{width} does not fit the renderer's buffer.",
+                f"Ask for at most {self.panorama.height}x{self.panorama.width}.",
+            )
+        return self._run(lambda: camera.rgb(self._stage(seed), pose))
+
+    def front_box(self, seed: int, pose: Pose2, target: Target) -> Box | None:
+        """Return the target's box in the front image; None where it is not seen."""
+        direction, angle = _bearing(pose, target)
+        if not self.front.may_see(direction, angle):
+            return None
+        mask = self._run(lambda: self.front.mask(*self._on_stage(seed, pose, target)))
+        return target_box(mask, wraps=False)
+
+    def panorama_box(self, seed: int, pose: Pose2, target: Target) -> Box | None:
+        """Return the target's box in the panorama; None where it is not seen."""
+        return target_box(self._panorama_mask(seed, pose, target), wraps=True)
+
+    def visible_fraction(self, seed: int, pose: Pose2, target: Target) -> float:
+        """Return the share of the panorama's pixels that show the target."""
+        return float(self._panorama_mask(seed, pose, target).mean())
+
+    def close(self) -> None:
+        """Free the GL context and end the thread; idempotent."""
+        if self._thread is not None and not self._thread._shutdown:
+            self._run(self._free)
+            self._thread.shutdown()
+
+    def _panorama_mask(self, seed: int, pose: Pose2, target: Target) -> np.ndarray:
+        bearing = _bearing(pose, target)
+        return self._run(
+            lambda: self.panorama.mask(*self._on_stage(seed, pose, target), *bearing)
+        )
+
+    def _on_stage(self, seed: int, pose: Pose2, target: Target) -> tuple[Stage, Pose2, int]:
+        stage = self._stage(seed)
+        return stage, pose, stage.body(target.name)
+
+    def _stage(self, seed: int) -> Stage:
+        if self._gl is None:
+            self._gl = mujoco.GLContext(*self._buffer_hw[::-1])
+            self._gl.make_current()
+        if seed not in self._stages:
+            self._stages[seed] = Stage(build_apartment(seed), self._buffer_hw)
+            if len(self._stages) > CACHED_SCENES:
+                self._stages.popitem(last=False)[1].close()
+        self._stages.move_to_end(seed)
+        return self._stages[seed]
+
+    def _free(self) -> None:
+        while self._stages:
+            self._stages.popitem()[1].close()
+        if self._gl is not None:
+            self._gl.free()
+
+    def _run(self, job: Callable[[], _T]) -> _T:
+        return self._thread.submit(job).result()
+
+
+def _bearing(pose: Pose2, target: Target) -> tuple[Array, float]:
+    """Return where a target is from the camera, in base axes, and the half angle that bounds it."""
+    x, y, z = target.middle
+    place = pose.inverse() * Pose2(x, y)
+    direction = np.array([place.x_m, place.y_m, z - CAMERA_HEIGHT_M])
+    distance = float(np.linalg.norm(direction))
+    return direction, math.asin(min(1.0, target.radius_m / max(distance, 1e-6)))

@@ -1,0 +1,108 @@
+"""Where the robot can drive, read from the depth it sees now."""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+
+from wiw_core.cameras import panorama, pinhole
+from wiw_core.errors import ErrorCode, WiwError
+from wiw_core.geometry import T_BASE_OPTICAL, Array, Pose2
+from wiw_core.observation import Observation, Projection, View
+
+CELL_M = 0.05
+LOWEST_M, HIGHEST_M = 0.08, 1.10
+"""Heights above the floor at which a thing is in the way of the robot (1.0 m tall)."""
+_ROWS = 192
+"""Depth is read at about this many rows: 1 degree apart in a panorama, 3 cm at arm's length."""
+
+
+class ObstacleMap:
+    """Distance to the nearest obstacle around ``base_link``; what is out of sight counts as free.
+
+    Parameters
+    ----------
+    points : (N, 3) float64
+        Seen points in ``base_link``, metres, z from the floor.
+    reach_m : float
+        Half the side of the mapped square; beyond it everything is free.
+    """
+
+    def __init__(self, points: Array, reach_m: float = 2.0) -> None:
+        cells = 2 * math.ceil(reach_m / CELL_M)
+        self._half = cells // 2
+        tall = (points[:, 2] > LOWEST_M) & (points[:, 2] < HIGHEST_M)
+        column, row = (np.floor(points[tall, :2] / CELL_M).astype(np.int64) + self._half).T
+        inside = (row >= 0) & (row < cells) & (column >= 0) & (column < cells)
+        free = np.ones((cells, cells), dtype=bool)
+        free[row[inside], column[inside]] = False
+        self._clearance_m = (
+            ndimage.distance_transform_edt(free) * CELL_M
+            if not free.all()
+            else np.full(free.shape, np.inf)
+        )
+
+    def clearance_m(self, pose: Pose2) -> float:
+        """Return the distance in metres from this place to the nearest obstacle seen."""
+        row = math.floor(pose.y_m / CELL_M) + self._half
+        column = math.floor(pose.x_m / CELL_M) + self._half
+        rows, columns = self._clearance_m.shape
+        if not (0 <= row < rows and 0 <= column < columns):
+            return math.inf
+        return float(self._clearance_m[row, column])
+
+    def blocks(self, pose: Pose2, motion: Pose2, radius_m: float) -> bool:
+        """Tell whether a disc of ``radius_m`` at ``pose`` would hit something on its way.
+
+        Moving out of a contact is never blocked: only a way that comes nearer to an obstacle is.
+        """
+        here = self.clearance_m(pose)
+        steps = max(1, math.ceil(math.hypot(motion.x_m, motion.y_m) / CELL_M))
+        way = [
+            self.clearance_m(pose * Pose2(motion.x_m * k / steps, motion.y_m * k / steps))
+            for k in range(1, steps + 1)
+        ]
+        return min(way) < min(radius_m, here)
+
+
+def obstacle_map(observation: Observation, reach_m: float = 2.0) -> ObstacleMap:
+    """Return the obstacles in all depth views of an observation.
+
+    Raises
+    ------
+    WiwError
+        ``DEPTH_REQUIRED`` if no view has any valid depth.
+    """
+    clouds = [points_in_base(view) for view in observation.views if view.depth is not None]
+    points = np.concatenate(clouds) if clouds else np.zeros((0, 3))
+    if len(points) == 0:
+        raise WiwError(
+            ErrorCode.DEPTH_REQUIRED,
+            "Avoiding obstacles needs a view with depth; this observation has none.",
+            "Give the robot a depth view, or set avoid_obstacles to false.",
+        )
+    return ObstacleMap(points, reach_m)
+
+
+def points_in_base(view: View) -> Array:
+    """Return the (N, 3) points in ``base_link``, metres, of a view's valid depth, thinned out."""
+    assert view.depth is not None
+    height, width = view.size
+    stride = max(1, height // _ROWS)
+    if view.projection is Projection.EQUIRECTANGULAR:
+        rays = _panorama_rays(height, width)[::stride, ::stride] @ T_BASE_OPTICAL[:3, :3]
+    else:
+        rays = pinhole.rays(view.intrinsics, height, width)[::stride, ::stride]
+    depth = view.depth[::stride, ::stride]
+    valid = np.isfinite(depth) & (depth > 0.0)
+    points = rays[valid] * depth[valid][:, None]
+    return np.asarray(points @ view.T_base_camera[:3, :3].T + view.T_base_camera[:3, 3])
+
+
+@lru_cache(maxsize=4)
+def _panorama_rays(height: int, width: int) -> npt.NDArray[np.float64]:
+    return panorama.rays(height, width)

@@ -1,0 +1,1 @@
+"""Proposers: what the robot might do next."""

@@ -1,0 +1,1 @@
+"""Revisers: which imagined future to take, and when to answer."""

@@ -1,0 +1,37 @@
+"""The QoS table: every topic of WIW uses one of these profiles."""
+
+from __future__ import annotations
+
+from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
+
+
+def _profile(
+    depth: int,
+    reliability: ReliabilityPolicy = ReliabilityPolicy.RELIABLE,
+    durability: DurabilityPolicy = DurabilityPolicy.VOLATILE,
+) -> QoSProfile:
+    return QoSProfile(
+        history=HistoryPolicy.KEEP_LAST,
+        depth=depth,
+        reliability=reliability,
+        durability=durability,
+    )
+
+
+SENSOR = _profile(5, ReliabilityPolicy.BEST_EFFORT)
+"""image, camera_info: the newest matters, a lost one does not."""
+
+ODOMETRY = _profile(10)
+"""odom: small, and standard tools expect it to be reliable."""
+
+LATCHED = _profile(1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+"""observation, decision, imagination: whoever comes late gets the newest."""
+
+HEARTBEAT = _profile(32, ReliabilityPolicy.BEST_EFFORT)
+"""heartbeat: none is sent again; as deep as many nodes share the topic, lest they overwrite."""
+
+ROLLOUTS = _profile(64)
+"""Action feedback, at both ends: a burst of finished rollouts must not overwrite itself."""
+
+DIAGNOSTICS = _profile(10)
+"""/diagnostics: as the standard tools use it."""

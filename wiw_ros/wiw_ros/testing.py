@@ -1,0 +1,247 @@
+"""Helpers for system tests: real nodes in real processes, each test in a ROS domain of its own."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import rclpy
+import yaml
+from lifecycle_msgs.srv import ChangeState, GetState
+from rcl_interfaces.srv import SetParameters
+from rclpy.callback_groups import ReentrantCallbackGroup
+from rclpy.context import Context
+from rclpy.executors import MultiThreadedExecutor
+from rclpy.parameter import Parameter
+
+from wiw_core.errors import ErrorCode, WiwError
+from wiw_ros.action import SafeActionClient
+from wiw_ros.clients.call import wait
+from wiw_ros.transport import environment
+
+READY_S = 30.0
+"""Longest wait for a node to come up on a busy machine."""
+TRANSITIONS = {"configure": 1, "cleanup": 2, "activate": 3, "deactivate": 4}
+"""lifecycle_msgs/Transition ids."""
+
+
+@contextmanager
+def own_domain() -> Iterator[int]:
+    """Claim a ROS domain that no other test on this machine uses now, on the local transport."""
+    lock, domain = _claim()
+    before = dict(os.environ)
+    os.environ.update(environment(), ROS_DOMAIN_ID=str(domain), ROS_PYTHON_CHECK_FIELDS="1")
+    try:
+        yield domain
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+        lock.close()
+
+
+def _claim() -> tuple[Any, int]:
+    first = os.getpid() % 100
+    for offset in range(100):
+        domain = 1 + (first + offset) % 100
+        lock = (Path(tempfile.gettempdir()) / f"wiw_domain_{domain}.lock").open("w")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            lock.close()
+            continue
+        return lock, domain
+    raise RuntimeError("all 100 ROS domains of this machine are in use by tests")
+
+
+class NodeProcess:
+    """One node as a process of its own; its output goes to a file.
+
+    Parameters
+    ----------
+    module : str
+        What ``python -m`` runs, such as ``wiw_wm_node.node``.
+    folder : Path
+        For its parameter file and log.
+    parameters : mapping
+        As in a ROS parameter file.
+    """
+
+    def __init__(
+        self,
+        module: str,
+        folder: Path,
+        parameters: Mapping[str, Any] | None = None,
+        name: str = "",
+        namespace: str = "",
+        log_level: str = "info",
+    ) -> None:
+        label = name or module.replace(".", "_")
+        file = folder / f"{label}.yaml"
+        file.write_text(yaml.safe_dump({"/**": {"ros__parameters": dict(parameters or {})}}))
+        arguments = ["--ros-args", "--log-level", log_level, "--params-file", str(file)]
+        arguments += ["-r", f"__node:={name}"] if name else []
+        arguments += ["-r", f"__ns:={namespace}"] if namespace else []
+        self._log = folder / f"{label}.log"
+        with self._log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", module, *arguments], stdout=log, stderr=subprocess.STDOUT
+            )
+
+    @property
+    def output(self) -> str:
+        """All it has printed so far."""
+        return self._log.read_text(errors="replace")
+
+    def kill(self) -> None:
+        """End it as ``kill -9`` does."""
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self, number: int = signal.SIGTERM, timeout_s: float = 10.0) -> int:
+        """Send a signal and return the exit code; raises ``TimeoutExpired``."""
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        return self.process.wait(timeout_s)
+
+    def __enter__(self) -> NodeProcess:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        if self.process.poll() is None:
+            try:
+                self.stop()
+            except subprocess.TimeoutExpired:
+                self.kill()
+
+
+class Probe:
+    """A node in the test's own process that watches and drives the others.
+
+    Its executor spins in a thread; every wait is bounded and wakes on what arrives.
+    """
+
+    def __init__(self, domain: int, name: str = "probe") -> None:
+        self._context = Context()
+        rclpy.init(context=self._context, domain_id=domain)
+        self.node = rclpy.create_node(name, context=self._context)
+        self._executor = MultiThreadedExecutor(num_threads=4, context=self._context)
+        self._executor.add_node(self.node)
+        self._group = ReentrantCallbackGroup()
+        self._news = threading.Condition()
+        self._clients: dict[str, Any] = {}
+        self._spinner = threading.Thread(target=self._executor.spin, daemon=True)
+        self._spinner.start()
+
+    def close(self) -> None:
+        """Leave the graph."""
+        self._executor.shutdown(timeout_sec=2.0)
+        self._context.try_shutdown()
+        self._spinner.join(2.0)
+
+    def __enter__(self) -> Probe:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def record(self, message_type: Any, topic: str, qos: Any) -> list[tuple[float, Any]]:
+        """Return a list that grows by ``(time.monotonic(), message)`` as messages arrive."""
+        seen: list[tuple[float, Any]] = []
+
+        def take(message: Any) -> None:
+            with self._news:
+                seen.append((time.monotonic(), message))
+                self._news.notify_all()
+
+        self.node.create_subscription(message_type, topic, take, qos, callback_group=self._group)
+        return seen
+
+    def until(self, holds: Callable[[], bool], timeout_s: float, what: str) -> None:
+        """Wait until ``holds()``, asked whenever a message arrives; raises ``AssertionError``."""
+        end = time.monotonic() + timeout_s
+        with self._news:
+            while not holds():
+                left = end - time.monotonic()
+                assert left > 0, f"after {timeout_s} s still waiting: {what}"
+                self._news.wait(min(left, 0.1))
+
+    def call(self, service_type: Any, name: str, request: Any, timeout_s: float = READY_S) -> Any:
+        """Call a service and return its response, whatever its code."""
+        client = self._clients.get(name)
+        if client is None:
+            client = self.node.create_client(service_type, name, callback_group=self._group)
+            self._clients[name] = client
+        assert client.wait_for_service(timeout_s), f"nobody offers the service {name}"
+        return self._wait(client.call_async(request), timeout_s, name)
+
+    def send(
+        self,
+        action_type: Any,
+        name: str,
+        goal: Any,
+        feedback: Callable[[Any], None] = lambda message: None,
+        timeout_s: float = READY_S,
+    ) -> Any:
+        """Send a goal and return its accepted handle."""
+        client = self._clients.get(name)
+        if client is None:
+            client = SafeActionClient(self.node, action_type, name, callback_group=self._group)
+            self._clients[name] = client
+        assert client.wait_for_server(timeout_s), f"nobody offers the action {name}"
+
+        def take(message: Any) -> None:
+            with self._news:
+                feedback(message.feedback)
+                self._news.notify_all()
+
+        handle = self._wait(client.send_goal_async(goal, feedback_callback=take), timeout_s, name)
+        assert handle.accepted, f"{name} rejected the goal"
+        return handle
+
+    def result(self, handle: Any, timeout_s: float = READY_S) -> Any:
+        """Wait for a goal's end; the answer has ``status`` and ``result``."""
+        return self._wait(handle.get_result_async(), timeout_s, "the result")
+
+    def cancel(self, handle: Any, timeout_s: float = READY_S) -> None:
+        """Ask for cancellation and wait for the answer to that."""
+        self._wait(handle.cancel_goal_async(), timeout_s, "the cancellation")
+
+    def state(self, node: str, timeout_s: float = READY_S) -> str:
+        """Return a managed node's lifecycle state."""
+        reply = self.call(GetState, f"{node}/get_state", GetState.Request(), timeout_s)
+        return str(reply.current_state.label)
+
+    def change(self, node: str, transition: str, timeout_s: float = READY_S) -> bool:
+        """Ask for a transition of :data:`TRANSITIONS`; return whether it succeeded."""
+        request = ChangeState.Request()
+        request.transition.id = TRANSITIONS[transition]
+        return bool(self.call(ChangeState, f"{node}/change_state", request, timeout_s).success)
+
+    def set(self, node: str, timeout_s: float = READY_S, **parameters: Any) -> list[str]:
+        """Set parameters; return for each "" or why it was refused."""
+        messages = [Parameter(k, value=v).to_parameter_msg() for k, v in parameters.items()]
+        request = SetParameters.Request(parameters=messages)
+        reply = self.call(SetParameters, f"{node}/set_parameters", request, timeout_s)
+        return ["" if r.successful else r.reason or "refused" for r in reply.results]
+
+    def until_state(self, node: str, state: str, timeout_s: float = READY_S) -> None:
+        """Wait until a managed node is in a lifecycle state."""
+        end = time.monotonic() + timeout_s
+        while (now := self.state(node, max(0.1, end - time.monotonic()))) != state:
+            assert time.monotonic() < end, f"{node} is {now}, not {state}"
+            with self._news:
+                self._news.wait(0.1)
+
+    def _wait(self, future: Any, timeout_s: float, what: str) -> Any:
+        late = WiwError(ErrorCode.INTERNAL, f"No answer within {timeout_s} s: {what}.")
+        return wait(future, time.monotonic() + timeout_s, late)

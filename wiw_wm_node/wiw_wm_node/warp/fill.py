@@ -1,0 +1,71 @@
+"""Filling holes. ``FILLS`` is the one place to add another way, such as a trained inpainter."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+
+from wiw_core.observation import Rgb
+from wiw_wm_node.warp.lens import Floats, Mask
+
+Fill = Callable[[Rgb, Mask, Floats, bool], Rgb]
+"""``fill(rgb, seen, depth, wraps)``: (H, W, 3) uint8, (H, W) bool, (H, W) metres, edges meet."""
+
+_REACH = 31  # pixels within which a farther surface is taken to go on behind a nearer one
+
+
+def push_pull(values: Floats, weight: Floats, wraps: bool) -> Floats:
+    """Return the values with gaps filled from ever coarser averages (Gortler et al., 1996).
+
+    Parameters
+    ----------
+    values : (H, W, C) float32
+    weight : (H, W) float32
+        0 where unknown, 1 where certain (returned as it is), between where neighbours weigh in too.
+    wraps : bool
+        The left and right edges meet, as in a panorama.
+    """
+    filled = _fill(values * weight[..., None], weight, weight, wraps)
+    return np.where(weight[..., None] >= 1.0, values, filled)
+
+
+def _fill(summed: Floats, weight: Floats, share: Floats, wraps: bool) -> Floats:
+    """Fill one level: ``summed`` is value times weight, ``share`` the part that is known here."""
+    height, width = weight.shape
+    average = np.asarray(summed / np.maximum(weight, 1e-12)[..., None], dtype=np.float32)
+    if max(height, width) == 1 or share.min() >= 1.0:
+        return average
+    size = ((width + 1) // 2, (height + 1) // 2)
+
+    def halved(image: Floats) -> Floats:
+        small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+        return np.asarray(small, dtype=np.float32).reshape(size[1], size[0], *image.shape[2:])
+
+    coarse = _fill(halved(summed), halved(weight), np.minimum(1.0, 2.0 * halved(share)), wraps)
+    far = _enlarged(coarse, height, width, wraps)
+    return np.asarray(far + share[..., None] * (average - far), dtype=np.float32)
+
+
+def _enlarged(image: Floats, height: int, width: int, wraps: bool) -> Floats:
+    edge = cv2.BORDER_WRAP if wraps else cv2.BORDER_REPLICATE
+    padded = cv2.copyMakeBorder(image, 0, 0, 1, 1, edge)
+    extra = round(width / image.shape[1])
+    large = cv2.resize(padded, (width + 2 * extra, height), interpolation=cv2.INTER_LINEAR)
+    return np.asarray(large[:, extra : extra + width], dtype=np.float32).reshape(
+        height, width, *image.shape[2:]
+    )
+
+
+def push_pull_fill(rgb: Rgb, seen: Mask, depth: Floats, wraps: bool) -> Rgb:
+    """Fill smoothly, mostly from what is far: holes open behind near things, not in front."""
+    known = np.where(seen, depth, np.float32(0.0))
+    farthest = cv2.dilate(known, np.ones((_REACH, _REACH), dtype=np.uint8))
+    weight = np.square(np.square(known / np.maximum(farthest, 1e-6)))
+    filled = push_pull(rgb.astype(np.float32), weight.astype(np.float32), wraps)
+    return np.where(seen[..., None], rgb, np.clip(np.rint(filled), 0, 255).astype(np.uint8))
+
+
+FILLS: dict[str, Fill] = {"push_pull": push_pull_fill}
+"""Every way of filling holes, by the name that the model's parameter ``fill`` takes."""

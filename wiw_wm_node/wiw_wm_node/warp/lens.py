@@ -1,0 +1,80 @@
+"""Both projections behind one interface, in ``base_link`` and at the model's size."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from wiw_core.cameras import panorama, pinhole
+from wiw_core.geometry import Array
+from wiw_core.observation import Projection, View
+
+Floats = npt.NDArray[np.float32]
+Mask = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Lens:
+    """A camera on the robot, its image resized to the model's size.
+
+    Attributes
+    ----------
+    height, width : int
+    k : (3, 3) float64
+        Pinhole matrix at this size; unused by a panorama.
+    T_base_camera : (4, 4) float64
+        Optical frame in ``base_link``. A panorama's axes are those of ``base_link``, so only the
+        translation counts.
+    """
+
+    projection: Projection
+    height: int
+    width: int
+    k: Array = field(default_factory=lambda: np.eye(3))
+    T_base_camera: Array = field(default_factory=lambda: np.eye(4))
+
+    @staticmethod
+    def of(view: View, size: tuple[int, int]) -> Lens:
+        """Return the lens of a view whose image is resized to (height, width)."""
+        k = pinhole.resized(view.intrinsics, view.size, size)
+        return Lens(view.projection, size[0], size[1], k, view.T_base_camera)
+
+    @property
+    def wraps(self) -> bool:
+        """Whether the left and right edges meet."""
+        return self.projection is Projection.EQUIRECTANGULAR
+
+    @property
+    def origin(self) -> Floats:
+        """The camera's place in ``base_link``, (3,) metres."""
+        return self.T_base_camera[:3, 3].astype(np.float32)
+
+    @cached_property
+    def rays(self) -> Floats:
+        """Directions in ``base_link``, (H, W, 3): a pixel's point is ``origin + depth * ray``."""
+        if self.wraps:
+            return panorama.rays(self.height, self.width).astype(np.float32)
+        optical = pinhole.rays(self.k, self.height, self.width)
+        return (optical @ self.T_base_camera[:3, :3].T).astype(np.float32)
+
+    def points(self, depth: Floats) -> Floats:
+        """Return the (H, W, 3) points in ``base_link`` of (H, W) depths."""
+        return self.origin + depth[..., None] * self.rays
+
+    def inside(self, x: Floats, y: Floats) -> Mask:
+        """Return which pixel places lie in the image; NaN does not."""
+        rows = (y >= -0.5) & (y <= self.height - 0.5)
+        return rows if self.wraps else rows & (x >= -0.5) & (x < self.width - 0.5)
+
+    def project(self, points: Floats) -> tuple[Floats, Floats, Floats]:
+        """Return x and y in pixels and the depth in metres of (..., 3) points in ``base_link``."""
+        local = points - self.origin
+        if self.wraps:
+            pixels, depth = panorama.project(local, self.height, self.width)
+        else:
+            optical = local @ self.T_base_camera[:3, :3].astype(np.float32)
+            pixels, depth = pinhole.project(optical, self.k)
+        return pixels[..., 0], pixels[..., 1], depth
