@@ -67,9 +67,9 @@ class Graph:
         """Change parameters as the evaluator does: clean up, set, configure, activate."""
         node = f"/{name}"
         if self.probe.state(node) == "active":
-            assert self.probe.change(node, "deactivate")
+            assert self.probe.change(node, "deactivate"), self.nodes[name].output
         if self.probe.state(node) == "inactive":
-            assert self.probe.change(node, "cleanup")
+            assert self.probe.change(node, "cleanup"), self.nodes[name].output
         assert self.probe.set(node, **parameters) == [""] * len(parameters)
         assert self.probe.change(node, "configure"), self.nodes[name].output
         assert self.probe.change(node, "activate"), self.nodes[name].output
@@ -127,7 +127,7 @@ class Graph:
     def odom(self) -> list[tuple[float, Any]]:
         """Return the growing list of odometry messages."""
         if self._odom is None:
-            self._odom = self.probe.record(Odometry, "/env_bridge/odom", ODOMETRY)
+            self._odom = self.probe.record(Odometry, "/odom", ODOMETRY)
         return self._odom
 
     def moving(self) -> bool:

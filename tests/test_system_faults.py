@@ -77,7 +77,7 @@ def test_a_model_killed_in_mid_rollout_is_reported_and_replaced(graph: Graph) ->
 @pytest.mark.parametrize(
     ("fault", "code"),
     [
-        ("crash", ErrorCode.INTERNAL),
+        ("crash", ErrorCode.ENVIRONMENT_FAILED),
         ("nan_depth", ErrorCode.BAD_IMAGE),
         ("wrong_shape", ErrorCode.BAD_IMAGE),
         ("silent", ErrorCode.STALE_OBSERVATION),

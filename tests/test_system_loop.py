@@ -55,9 +55,7 @@ def test_what_the_robot_sees_arrives_unchanged(graph: Graph) -> None:
     try:
         result, decisions = graph.run("ignav", "val_001")
     finally:
-        graph.reconfigure(
-            "planner_node", proposer="fake", reviser="fake", reviser_parameters=[""][:0]
-        )
+        graph.reconfigure("planner_node", proposer="fake", reviser="fake", reviser_parameters=[])
     assert result.code == ErrorCode.OK, result.message
     assert [comparable(d) for d in decisions] == [comparable(d) for d in expected]
     assert all(math.isfinite(c.score) for d in decisions for c in d.candidates)

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -155,6 +156,15 @@ def test_an_environment_that_cannot_start_is_an_error_not_a_table_of_faults(tmp_
     with pytest.raises(WiwError, match="--episodes 4"):
         evaluate(study, 1, Watcher())
     assert not list((tmp_path / "run").glob("*/*/*.jsonl"))
+
+
+def test_a_policy_that_cannot_be_made_stops_the_study_and_records_nothing(tmp_path):
+    settings = replace(SETTINGS, arms=("oracle-value",))  # the fake reviser takes no score_by
+    study = Study.open(tmp_path / "run", settings)
+    with pytest.raises(WiwError, match="score_by") as caught:
+        evaluate(study, 1, Watcher())
+    assert caught.value.code is ErrorCode.BAD_PARAMETER
+    assert len(study.remaining()) == 8
 
 
 def _children(pid: int) -> list[int]:

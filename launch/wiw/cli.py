@@ -26,7 +26,7 @@ app = typer.Typer(
     "* Compare world models: `wiw eval --task ignav --arm none --arm warp --episodes 48`\n"
     "* Something does not start: `wiw doctor`",
 )
-console = Console(width=None if sys.stdout.isatty() else 130)
+console = Console(width=None if sys.stdout.isatty() else 140)
 RUN_EPISODES = 24
 """Paired episodes of ``wiw run``: a few minutes on two cores."""
 
@@ -101,6 +101,17 @@ def list_(
             table.add_row(item.name, summary, f"[dim]{item.origin}[/dim]")
         console.print(table)
         console.print()
+
+
+@app.command(epilog='Example: `eval "$(wiw env)"; ros2 node list`')
+def env() -> None:
+    """Print the variables that let this shell's ROS 2 tools talk to the nodes of `wiw up`."""
+    import shlex
+
+    from wiw_ros.transport import environment
+
+    for name, value in environment().items():
+        print(f"export {name}={shlex.quote(value)}")
 
 
 @app.command()
@@ -202,7 +213,7 @@ def compare(study: Study, workers: int) -> None:
         evaluate(study, workers or len(os.sched_getaffinity(0)), tally)
     rows = results.tabulate(results.read_records(study))
     results.write(study, rows)
-    for table in results.rich_tables(rows):
+    for table in results.rich_tables(rows, console.width):
         console.print(table)
     console.print(results.NOTE)
     for sentence in results.sentences(rows):

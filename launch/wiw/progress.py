@@ -33,7 +33,7 @@ class Tally:
         self._study, self._console = study, console
         self._successes: dict[tuple[str, str], int] = defaultdict(int)
         self._ended: dict[tuple[str, str], int] = defaultdict(int)
-        self._faults = 0
+        self._said_faults: set[str] = set()
         self._start = self._said = time.monotonic()
         self._bars: dict[tuple[str, str], TaskID] = {}
         self._left = 0
@@ -80,8 +80,9 @@ class Tally:
         self._ended[key] += 1
         self._left -= 1
         if isinstance(outcome, WiwError) or is_fault(outcome):
-            self._faults += 1
             text = outcome.message if isinstance(outcome, EpisodeResult) else str(outcome)
+            text = "as before" if text in self._said_faults else text
+            self._said_faults.add(text)
             self._console.print(
                 f"fault in {job.task}/{job.arm}/{job.episode_id}: {describe(outcome.code)}: {text}",
                 markup=False,

@@ -111,13 +111,18 @@ HEADINGS = (
     "faults",
     "success",
     "vs none",
-    "SPL actions",
+    "SPL act.",
     "SPL m",
     "actions",
     "decisions",
     "s/dec.",
     "frames/dec.",
 )
+
+OUTCOMES = HEADINGS.index("SPL m") + 1
+"""The first columns say what came of it, the others what it took."""
+WIDE = 125
+"""Columns that the whole table needs."""
 
 
 def cells(row: Row) -> list[str]:
@@ -146,16 +151,20 @@ def by_task(rows: Iterable[Row]) -> dict[str, list[Row]]:
     return tasks
 
 
-def rich_tables(rows: Iterable[Row]) -> list[Table]:
-    """Return one table per task for a terminal."""
+def rich_tables(rows: Iterable[Row], width: int) -> list[Table]:
+    """Return a table per task for a terminal of this many columns; two where one is too wide."""
+    every = range(len(HEADINGS))
+    parts = [every] if width >= WIDE else [every[:OUTCOMES], (0, *every[OUTCOMES:])]
     tables = []
     for task, mine in by_task(rows).items():
-        table = Table(title=task, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
-        for heading in HEADINGS:
-            table.add_column(heading, justify="left" if heading == "arm" else "right", no_wrap=True)
-        for row in mine:
-            table.add_row(*cells(row))
-        tables.append(table)
+        for columns in parts:
+            table = Table(title=task, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+            for i in columns:
+                table.add_column(HEADINGS[i], justify="right" if i else "left", no_wrap=True)
+            for row in mine:
+                text = cells(row)
+                table.add_row(*(text[i] for i in columns))
+            tables.append(table)
     return tables
 
 

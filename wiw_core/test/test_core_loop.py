@@ -224,6 +224,12 @@ def test_same_seed_gives_the_same_decisions_and_another_seed_gives_others():
     assert decisions_of(1) != decisions_of(2)
 
 
+def test_chance_differs_from_decision_to_decision_and_repeats_at_the_same_one():
+    env = FakeEnvironment()
+    draws = [context_of(env, index).rng.random() for index in (0, 1, 2, 0)]
+    assert len(set(draws)) == 3 and draws[0] == draws[3]
+
+
 def test_first_plan_is_the_same_with_and_without_a_world_model():
     bare, imagining = decisions_of(3), decisions_of(3, FakeWorldModel())
     assert [d[0] for d in bare] == [d[0] for d in imagining]

@@ -93,6 +93,16 @@ def test_confidence_outside_its_range_is_refused():
     assert code_of(Validated(Boastful()), request()) is ErrorCode.INVALID_FRAMES
 
 
+@pytest.mark.parametrize("number", [math.nan, math.inf])
+def test_a_value_that_is_not_finite_is_refused(number):
+    class Broken(FakeWorldModel):
+        def rollout(self, request):
+            for r in super().rollout(request):
+                yield replace(r, value=np.array([0.1, number, 0.3], np.float32))
+
+    assert code_of(Validated(Broken()), request()) is ErrorCode.INVALID_FRAMES
+
+
 def test_a_late_answer_is_refused_even_if_the_model_ignores_its_deadline():
     late = FakeWorldModel("late", fault_seconds=0.02)
     wanted = request(deadline_s=time.monotonic() + 0.02)

@@ -17,7 +17,9 @@ T_BASE_OPTICAL: Array = np.array(
 
 
 def wrap(angle_rad: float) -> float:
-    """Return the angle in (-pi, pi]."""
+    """Return the angle in (-pi, pi]; one that is there already comes back exactly."""
+    if -math.pi < angle_rad <= math.pi:
+        return angle_rad
     return -((-angle_rad + math.pi) % (2.0 * math.pi) - math.pi)
 
 

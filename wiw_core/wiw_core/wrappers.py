@@ -128,13 +128,16 @@ class Cached(Wrapper):
             _digest(seen, plan.actions, plan.text, frames)
             for plan, frames in zip(request.plans, request.frames)
         ]
-        rest = [index for index, key in enumerate(keys) if key not in self._kept]
-        known = {index: self._kept[key] for index, key in enumerate(keys) if key in self._kept}
-        for index, kept in known.items():
+        rest = []
+        for index, key in enumerate(keys):
+            if key not in self._kept:
+                rest.append(index)
+                continue
             self.hits += 1
-            if keys[index] in self._kept:
-                self._kept.move_to_end(keys[index])
-            yield replace(kept, plan_index=index, generation=request.generation, seconds=0.0)
+            self._kept.move_to_end(key)
+            yield replace(
+                self._kept[key], plan_index=index, generation=request.generation, seconds=0.0
+            )
         if not rest:
             return
         asked = replace(

@@ -66,9 +66,9 @@ class EnvBridge(ManagedNode):
     def setup(self, values: dict[str, Any]) -> None:
         """Build the environment in its own thread."""
         name = values["environment"]
-        parameters = key_values(values["environment_parameters"], "environment_parameters")
         registry = Registry(ENVIRONMENTS)
-        registry.get(name)  # a typo is told before a thread is made
+        plugin = registry.get(name).load()
+        parameters = key_values(values["environment_parameters"], "environment_parameters", plugin)
         worker = Worker(f"environment '{name}'", ErrorCode.ENVIRONMENT_UNRESPONSIVE)
         try:
             environment: Environment = worker.call(

@@ -16,14 +16,15 @@ from wiw_core.errors import ErrorCode, WiwError
 from wiw_core.observation import Projection, Rgb
 from wiw_core.plans import Action, ActionSpec, Plan, check_plan
 from wiw_core.rollouts import ModelInfo, Rollout, RolloutRequest
+from wiw_core.validation import check_request
 
 
 @runtime_checkable
 class Imaginable(Cloneable, Protocol):
     """What the oracle needs of an environment: a state that can be saved, moved and looked at.
 
-    The ``imagine_*`` methods change nothing but what :meth:`restore` brings back: no robot moves, no
-    time passes, nothing is published.
+    The ``imagine_*`` methods change nothing but what :meth:`restore` brings back: no robot moves,
+    no time passes, nothing is published.
     """
 
     @property
@@ -32,7 +33,7 @@ class Imaginable(Cloneable, Protocol):
         ...
 
     def moment(self) -> tuple[str, int]:
-        """Return the open episode's id and the number of actions executed; raises ``NO_EPISODE``."""
+        """Return the open episode's id and its actions executed so far; raises ``NO_EPISODE``."""
         ...
 
     def imagine_action(self, action: Action) -> None:
@@ -68,7 +69,7 @@ class OracleWorldModel:
         """What it accepts and gives; both privileges it uses are named."""
         return ModelInfo(
             name="oracle",
-            controls=tuple(self._env.actions),
+            controls=("simulator",),
             projection=Projection.EQUIRECTANGULAR,
             height=self._height,
             width=self._width,
@@ -82,7 +83,7 @@ class OracleWorldModel:
         Raises
         ------
         WiwError
-            ``STALE_OBSERVATION`` unless the request's newest observation is where the environment is.
+            ``STALE_OBSERVATION`` unless the newest observation is where the environment is.
         """
         self._check(request)
         for index, plan in enumerate(request.plans):
@@ -116,19 +117,9 @@ class OracleWorldModel:
         )
 
     def _check(self, request: RolloutRequest) -> None:
-        if len(request.frames) != len(request.plans):
-            raise WiwError(
-                ErrorCode.BAD_FRAME_COUNT,
-                f"{len(request.frames)} frame counts were given for {len(request.plans)} plans.",
-            )
-        for plan, frames in zip(request.plans, request.frames):
+        check_request(request, self.info)
+        for plan in request.plans:
             check_plan(plan, self._env.actions)
-            if not 1 <= frames <= len(plan):
-                raise WiwError(
-                    ErrorCode.BAD_FRAME_COUNT,
-                    f"{frames} frames were asked of a plan of {len(plan)} actions.",
-                    f"Ask for 1 to {len(plan)}.",
-                )
         here, seen = self._env.moment(), (request.now.episode_id, request.now.step)
         if here != seen:
             raise WiwError(

@@ -24,7 +24,7 @@ FAKES: dict[str, Any] = {
     "proposer": "fake",
     "reviser": "fake",
     "rollout_servers": ["wm_node/rollout"],
-    "server_wait_s": 5.0,
+    "server_wait_s": 1.0,
 }
 
 

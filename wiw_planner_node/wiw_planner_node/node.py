@@ -21,6 +21,7 @@ from wiw_core.loop import Policy, decide, decision_context, run_episode
 from wiw_core.observation import Episode
 from wiw_core.plans import NAVIGATION
 from wiw_core.records import JsonlRecorder, record_path
+from wiw_core.registry import TASKS, Registry
 from wiw_core.rollouts import ModelInfo, Rollout, RolloutRequest
 from wiw_core.wrappers import Validated
 from wiw_msgs.action import Decide, RunEpisode
@@ -114,6 +115,7 @@ class PlannerNode(ManagedNode):
                 return_mode=values["return_mode"],
                 **patience,
             )
+        self._check_policies()
 
     def start(self) -> None:
         """Accept goals."""
@@ -132,6 +134,17 @@ class PlannerNode(ManagedNode):
                 part.close()
         self._env = self._remote = self._liveness = None
         self._policies, self._advised = {}, None
+
+    def _check_policies(self) -> None:
+        """Make the policies of the tasks that take these parameters; raises if none does."""
+        problems: list[WiwError] = []
+        for task in Registry(TASKS).names():
+            try:
+                self._policy(task)
+            except WiwError as problem:  # told again, as the code of an episode of that task
+                problems.append(problem)
+        if not self._policies:
+            raise problems[0]
 
     def _policy(self, task: str) -> Policy:
         if task not in self._policies:

@@ -170,6 +170,14 @@ def test_each_plan_gets_its_own_rollout_from_several_servers(graph: Graph) -> No
         assert (got.frames == index + 1).all() and got.generation == 7
 
 
+def test_rollouts_that_arrive_after_the_result_are_not_lost(graph: Graph) -> None:
+    """DDS promises no order between the two, and rclpy itself would drop them."""
+    serve_model(graph.peer("wm"), good_model)
+    model = graph.model("wm/rollout")
+    for _ in range(40):
+        assert len(list(model.rollout(request(4)))) == 4
+
+
 def test_jpeg_is_used_between_hosts_and_raw_frames_on_one(graph: Graph) -> None:
     modes = []
 

@@ -99,7 +99,7 @@ def test_a_bad_start_value_can_be_replaced(context: Context) -> None:
 @pytest.mark.parametrize(
     ("name", "value", "why"),
     [
-        ("rate", float("nan"), "finite"),
+        ("rate", float("nan"), "range"),
         ("model", "wrap", "not one of"),
         ("ratte", 1.0, "Did you mean 'rate'?"),
     ],
@@ -148,6 +148,25 @@ def test_a_malformed_key_value_is_refused(entry: str) -> None:
         key_values([entry], "model_parameters")
     assert caught.value.code is ErrorCode.BAD_PARAMETER
     assert "model_parameters" in str(caught.value)
+
+
+def plugin(fault: str = "none", rate: float = 1.0, count: int = 1, loud: bool = False) -> None:
+    """Stand in for a plugin's constructor."""
+
+
+def test_a_key_value_is_read_in_the_type_that_the_plugin_declares() -> None:
+    entries = ["fault=nan", "rate=2", "count=3", "loud=True"]
+    values = key_values(entries, "p", plugin)
+    assert values == {"fault": "nan", "rate": 2.0, "count": 3, "loud": True}
+    assert isinstance(values["rate"], float)
+
+
+@pytest.mark.parametrize("entry", ["rate=nan", "rate=fast", "count=1.5", "loud=maybe"])
+def test_a_key_value_of_another_type_is_refused(entry: str) -> None:
+    with pytest.raises(WiwError) as caught:
+        key_values([entry], "model_parameters", plugin)
+    assert caught.value.code is ErrorCode.BAD_PARAMETER
+    assert entry.partition("=")[0] in str(caught.value)
 
 
 def test_a_key_given_twice_is_refused() -> None:

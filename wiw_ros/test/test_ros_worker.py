@@ -49,8 +49,9 @@ def test_a_job_that_hangs_gets_the_overdue_code(worker: Worker) -> None:
 
 
 def test_a_job_given_up_before_it_began_never_runs(worker: Worker) -> None:
-    release, ran = threading.Event(), []
-    blocked = worker.submit(release.wait)
+    begun, release, ran = threading.Event(), threading.Event(), []
+    blocked = worker.submit(lambda: begun.set() or release.wait())
+    assert begun.wait(5.0)
     with pytest.raises(WiwError):
         worker.call(lambda: ran.append(1), 0.05)
     release.set()
@@ -60,8 +61,9 @@ def test_a_job_given_up_before_it_began_never_runs(worker: Worker) -> None:
 
 
 def test_close_is_bounded_and_drops_what_waits() -> None:
-    worker, release = Worker("model"), threading.Event()
-    worker.submit(release.wait)
+    worker, begun, release = Worker("model"), threading.Event(), threading.Event()
+    worker.submit(lambda: begun.set() or release.wait())
+    assert begun.wait(5.0)
     waiting = worker.submit(lambda: 1)
     assert not worker.close(0.05)
     release.set()

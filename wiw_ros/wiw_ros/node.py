@@ -61,7 +61,7 @@ class ManagedNode(LifecycleNode):
         super().__init__(name, **NODE_OPTIONS, **options)
         self.counters: Counter[str] = Counter()
         self.is_active = False
-        self.exit_requests: queue.SimpleQueue[int] = queue.SimpleQueue()
+        self.on_exit_request: Callable[[int], None] = lambda code: None
         self._configured = False
         self._last_error = ""
         self._beats = 0
@@ -192,7 +192,7 @@ class ManagedNode(LifecycleNode):
         if self.trigger_configure() == done and self.trigger_activate() == done:
             return
         if self.get_parameter("exit_on_failure").value:
-            self.exit_requests.put(1)
+            self.on_exit_request(1)
         else:
             self.get_logger().error("autostart failed; set the parameters and configure it again")
 
@@ -236,19 +236,24 @@ def run(node_class: Callable[[], ManagedNode], args: Sequence[str] | None = None
     int
         The exit code: 0, or 1 if the node asked to end with a failure.
     """
+    exit_requests: queue.SimpleQueue[int] = queue.SimpleQueue()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: exit_requests.put(0))
     rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
     node = node_class()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: node.exit_requests.put(0))
+    node.on_exit_request = exit_requests.put
     executor = MultiThreadedExecutor(num_threads=THREADS)
     executor.add_node(node)
     ending = threading.Event()
     spinner = threading.Thread(target=_spin, args=(executor, node, ending), daemon=True)
     spinner.start()
-    code = node.exit_requests.get()
+    code = exit_requests.get()
 
-    # A stuck plugin must not keep the process: threads of an executor cannot be ended.
-    last_resort = threading.Timer(SHUTDOWN_S - 0.5, os._exit, (code or 1,))
+    # Threads cannot be ended: a plugin that is stuck must not keep the process.
+    down = threading.Event()
+    last_resort = threading.Timer(
+        SHUTDOWN_S - 0.5, lambda: os._exit(code if down.is_set() else 1)
+    )
     last_resort.daemon = True
     last_resort.start()
     try:
@@ -256,6 +261,7 @@ def run(node_class: Callable[[], ManagedNode], args: Sequence[str] | None = None
     except Exception as error:  # noqa: BLE001 - also in the middle of a transition the robot must hold
         node.fail(error)
         node.on_shutdown(LifecycleState(state_id=0, label="unknown"))
+    down.set()
     ending.set()
     executor.shutdown(timeout_sec=1.0)
     spinner.join(1.0)

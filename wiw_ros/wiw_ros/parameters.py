@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -204,41 +205,62 @@ class Parameters:
             self._bad.pop(parameter.name, None)
 
 
-def key_values(entries: Sequence[str], name: str) -> dict[str, Any]:
+def key_values(
+    entries: Sequence[str], name: str, factory: Callable[..., Any] | None = None
+) -> dict[str, Any]:
     """Return ``{"size": 64}`` of ``["size=64"]``: how a plugin's own parameters are given.
 
-    Values are read as YAML does: ``3`` int, ``0.5`` float, ``true`` bool, anything else text.
+    Parameters
+    ----------
+    name : str
+        The parameter that holds the entries, for error messages.
+    factory : callable, optional
+        The plugin: a value is read in the type of its default. Without one, or without a default,
+        it is a flag, a whole number, a number or a text, whichever fits first.
 
     Raises
     ------
     WiwError
-        ``BAD_PARAMETER`` if an entry is not ``key=value``, repeats a key, or is not finite.
+        ``BAD_PARAMETER`` if an entry is not ``key=value``, repeats a key, or does not fit.
     """
+    defaults = _defaults(factory)
     values: dict[str, Any] = {}
     for entry in entries:
-        key, equals, text = entry.partition("=")
-        key = key.strip()
+        key, equals, text = (part.strip() for part in entry.partition("="))
         if not equals or not key.isidentifier():
             raise WiwError(
-                ErrorCode.BAD_PARAMETER,
-                f"'{entry}' in '{name}' is not of the form key=value.",
+                ErrorCode.BAD_PARAMETER, f"'{entry}' in '{name}' is not of the form key=value."
             )
         if key in values:
             raise WiwError(ErrorCode.BAD_PARAMETER, f"'{name}' gives '{key}' twice.")
-        values[key] = _scalar(text.strip())
-        if isinstance(values[key], float) and not math.isfinite(values[key]):
-            raise WiwError(
-                ErrorCode.BAD_PARAMETER, f"'{key}' in '{name}' must be finite, got {text.strip()}."
-            )
+        default = defaults.get(key)
+        kinds = (bool, int, float, str) if type(default) not in _READERS else (type(default),)
+        values[key] = _read(text, kinds, f"'{key}' in '{name}'")
     return values
 
 
-def _scalar(text: str) -> bool | int | float | str:
-    if text.lower() in ("true", "false"):
-        return text.lower() == "true"
-    for number in (int, float):
+def _defaults(factory: Callable[..., Any] | None) -> dict[str, Any]:
+    if factory is None:
+        return {}
+    return {n: p.default for n, p in inspect.signature(factory).parameters.items()}
+
+
+def _read(text: str, kinds: Sequence[type], what: str) -> Any:
+    for kind in kinds:
         try:
-            return number(text)
-        except ValueError:
+            value = _READERS[kind](text)
+        except (ValueError, KeyError):
             continue
-    return text
+        if kind is float and not math.isfinite(value):
+            raise WiwError(ErrorCode.BAD_PARAMETER, f"{what} must be finite, got {text}.")
+        return value
+    wanted = _TYPES[kinds[0]][1]
+    raise WiwError(ErrorCode.BAD_PARAMETER, f"{what} must be {wanted}, got '{text}'.")
+
+
+_READERS: dict[type, Callable[[str], Any]] = {
+    bool: lambda text: {"true": True, "false": False}[text.lower()],
+    int: int,
+    float: float,
+    str: str,
+}

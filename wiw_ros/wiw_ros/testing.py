@@ -134,7 +134,7 @@ class Probe:
         self._context = Context()
         rclpy.init(context=self._context, domain_id=domain)
         self.node = rclpy.create_node(name, context=self._context)
-        self._executor = MultiThreadedExecutor(num_threads=4, context=self._context)
+        self._executor = MultiThreadedExecutor(num_threads=16, context=self._context)
         self._executor.add_node(self.node)
         self._group = ReentrantCallbackGroup()
         self._news = threading.Condition()
@@ -153,6 +153,10 @@ class Probe:
 
     def __exit__(self, *exc: object) -> None:
         self.close()
+
+    def add(self, node: Any) -> None:
+        """Run another node of this process, made with the probe's context, in its executor."""
+        self._executor.add_node(node)
 
     def record(self, message_type: Any, topic: str, qos: Any) -> list[tuple[float, Any]]:
         """Return a list that grows by ``(time.monotonic(), message)`` as messages arrive."""
@@ -182,7 +186,7 @@ class Probe:
             client = self.node.create_client(service_type, name, callback_group=self._group)
             self._clients[name] = client
         assert client.wait_for_service(timeout_s), f"nobody offers the service {name}"
-        return self._wait(client.call_async(request), timeout_s, name)
+        return self.wait(client.call_async(request), timeout_s, name)
 
     def send(
         self,
@@ -204,17 +208,17 @@ class Probe:
                 feedback(message.feedback)
                 self._news.notify_all()
 
-        handle = self._wait(client.send_goal_async(goal, feedback_callback=take), timeout_s, name)
+        handle = self.wait(client.send_goal_async(goal, feedback_callback=take), timeout_s, name)
         assert handle.accepted, f"{name} rejected the goal"
         return handle
 
     def result(self, handle: Any, timeout_s: float = READY_S) -> Any:
         """Wait for a goal's end; the answer has ``status`` and ``result``."""
-        return self._wait(handle.get_result_async(), timeout_s, "the result")
+        return self.wait(handle.get_result_async(), timeout_s, "the result")
 
     def cancel(self, handle: Any, timeout_s: float = READY_S) -> None:
         """Ask for cancellation and wait for the answer to that."""
-        self._wait(handle.cancel_goal_async(), timeout_s, "the cancellation")
+        self.wait(handle.cancel_goal_async(), timeout_s, "the cancellation")
 
     def state(self, node: str, timeout_s: float = READY_S) -> str:
         """Return a managed node's lifecycle state."""
@@ -229,7 +233,10 @@ class Probe:
 
     def set(self, node: str, timeout_s: float = READY_S, **parameters: Any) -> list[str]:
         """Set parameters; return for each "" or why it was refused."""
-        messages = [Parameter(k, value=v).to_parameter_msg() for k, v in parameters.items()]
+        # The type of an empty list cannot be inferred, and all lists of WIW hold texts.
+        texts = Parameter.Type.STRING_ARRAY
+        typed = (Parameter(k, texts if v == [] else None, v) for k, v in parameters.items())
+        messages = [parameter.to_parameter_msg() for parameter in typed]
         request = SetParameters.Request(parameters=messages)
         reply = self.call(SetParameters, f"{node}/set_parameters", request, timeout_s)
         return ["" if r.successful else r.reason or "refused" for r in reply.results]
@@ -242,6 +249,7 @@ class Probe:
             with self._news:
                 self._news.wait(0.1)
 
-    def _wait(self, future: Any, timeout_s: float, what: str) -> Any:
+    def wait(self, future: Any, timeout_s: float = READY_S, what: str = "a future") -> Any:
+        """Wait for what a future brings; raises ``INTERNAL`` after ``timeout_s``."""
         late = WiwError(ErrorCode.INTERNAL, f"No answer within {timeout_s} s: {what}.")
         return wait(future, time.monotonic() + timeout_s, late)

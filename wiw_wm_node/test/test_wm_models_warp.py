@@ -144,7 +144,7 @@ def test_invalid_depth_pixels_are_holes_and_the_rest_still_works(bad: float) -> 
 def test_a_plan_into_a_wall_stops_at_contact() -> None:
     pose = Pose2(2.3, 0.0, 0.0)  # the wall is 0.7 m ahead
     memory = Memory.of((observe(pose, panorama_view(pose)),), 1, (72, 128))
-    places = obstacle_places(memory.points, height_m=1.0, reach_m=2.0)
+    places = obstacle_places(memory.mesh.points, height_m=1.0, reach_m=2.0)
     path = stopped_path(navigation_plan([F] * 6 + [L, F]), places, radius_m=0.2)
     assert path[1].x_m == pytest.approx(0.2)
     assert path[4].x_m == pytest.approx(0.5, abs=0.05)
@@ -159,7 +159,7 @@ def test_a_low_box_stops_the_robot_and_a_lintel_does_not() -> None:
     far = {}
     for name, pillars in (("low", PILLARS), ("lintel", lintel)):
         memory = Memory.of((observe(pose, panorama_view(pose, pillars=pillars)),), 1, (72, 128))
-        places = obstacle_places(memory.points, height_m=1.0, reach_m=2.0)
+        places = obstacle_places(memory.mesh.points, height_m=1.0, reach_m=2.0)
         far[name] = stopped_path(plan, places, radius_m=0.2)[-1].x_m
     assert far["low"] == pytest.approx(0.4, abs=0.05)
     assert far["lintel"] == pytest.approx(0.8)
@@ -180,7 +180,7 @@ def test_a_robot_beside_a_wall_still_drives_along_it() -> None:
         -1.0, 2.38, 0.0
     )  # 0.12 m from the wall: nearer than the radius, yet it stands there
     memory = Memory.of((observe(pose, panorama_view(pose)),), 1, (72, 128))
-    places = obstacle_places(memory.points, height_m=1.0, reach_m=2.0)
+    places = obstacle_places(memory.mesh.points, height_m=1.0, reach_m=2.0)
     path = stopped_path(navigation_plan([F] * 4), places, radius_m=0.2)
     assert path[-1].x_m == pytest.approx(0.8)
 

@@ -34,9 +34,9 @@ class WorldModelNode(ManagedNode):
     def setup(self, values: dict[str, Any]) -> None:
         """Load the model in its own thread."""
         name = values["model"]
-        parameters = key_values(values["model_parameters"], "model_parameters")
         registry = Registry(WORLD_MODELS)
-        registry.get(name)  # a typo is told before a thread is made
+        plugin = registry.get(name).load()
+        parameters = key_values(values["model_parameters"], "model_parameters", plugin)
         worker = Worker(f"world model '{name}'", ErrorCode.MODEL_UNAVAILABLE)
         try:
             model = worker.call(lambda: registry.create(name, **parameters), LOAD_S)

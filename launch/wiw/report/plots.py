@@ -27,7 +27,7 @@ def success(rows: Sequence[Row]) -> str:
     figure, axes = _axes(len(rows))
     for y, row in enumerate(rows):
         _whisker(axes, y, row.summary.success)
-    axes.set_xlim(0, 1)
+    axes.set_xlim(-0.02, 1.02)
     axes.set_xlabel("success rate, 95 % interval")
     return _svg(figure, axes, [row.arm for row in rows], f"success-{rows[0].task}")
 

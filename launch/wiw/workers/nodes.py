@@ -88,7 +88,10 @@ class NodesRunner:
                 self._configured[name] = {}
         elif self._configured.get(name) != parameters:
             self._configured.pop(name, None)
-            self._client.configure(name, parameters)
+            try:
+                self._client.configure(name, parameters)
+            except WiwError as error:
+                raise WiwError(error.code, error.message, self._last_error(name)) from error
             self._configured[name] = parameters
 
     def _start(self, name: str) -> None:
@@ -101,14 +104,23 @@ class NodesRunner:
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
             )
 
+    def _last_error(self, name: str) -> str:
+        """Return the newest error that a node has logged, or where its log is."""
+        path = self._log_path(name)
+        errors = [line for line in path.read_text(errors="replace").splitlines() if "ERROR" in line]
+        return errors[-1].rpartition(f"[{name}]: ")[2] if errors else f"See '{path}'."
+
+    def _log_path(self, name: str) -> Path:
+        return self._folder / "logs" / f"worker{self._index}_{name}.log"
+
     def _log(self, name: str) -> IO[bytes]:
-        folder = self._folder / "logs"
+        path = self._log_path(name)
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            return open(folder / f"worker{self._index}_{name}.log", "ab")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            return path.open("ab")
         except OSError as error:
             raise WiwError(
-                ErrorCode.RECORDING_FAILED, f"Cannot write a log in '{folder}': {error}."
+                ErrorCode.RECORDING_FAILED, f"Cannot write the log '{path}': {error}."
             ) from error
 
     def _connect(self) -> Any:
@@ -133,5 +145,5 @@ class NodesRunner:
                 raise WiwError(
                     ErrorCode.INTERNAL,
                     f"'{name}' died with exit code {process.returncode}.",
-                    f"See {self._folder / 'logs'}.",
+                    self._last_error(name),
                 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from importlib import resources
 from typing import Any
 
@@ -47,7 +47,7 @@ class EpisodeRecord:
     label: str = ""
 
 
-@lru_cache(maxsize=None)
+@cache
 def load_episodes(task: str) -> tuple[EpisodeRecord, ...]:
     """Return all episodes of a task in evaluation order.
 

@@ -12,8 +12,7 @@ import numpy as np
 from wiw_core.geometry import Pose2
 from wiw_core.tasks.ignav import SUCCESS_RADIUS_M
 from wiw_env_bridge.episodes import FILES, EpisodeRecord, format_episodes
-from wiw_env_bridge.mujoco import apartment as apartments
-from wiw_env_bridge.mujoco.apartment import TRAIN_SEEDS, VAL_SEEDS, Apartment
+from wiw_env_bridge.mujoco.apartment import TRAIN_SEEDS, VAL_SEEDS, VERSION, Layout
 from wiw_env_bridge.mujoco.navigation import CELL_M
 from wiw_env_bridge.mujoco.renderer import Renderer
 from wiw_env_bridge.mujoco.shortest import shortest_actions
@@ -23,7 +22,7 @@ SEED = 20251018
 """Seed of everything drawn here."""
 PANORAMA_HW = (576, 1024)
 COUNTS = {"ignav": {"val": (48, 3), "train": (32, 1)}, "ar": {"val": (48, 3), "train": (50, 4)}}
-"""Apartments and episodes per apartment, of each task and split."""
+"""Apartments and episodes per layout, of each task and split."""
 
 GEODESIC_M = (1.0, 4.0)
 """Start to goal of image-goal navigation."""
@@ -37,7 +36,7 @@ _HARD_QUANTILE = 0.2
 _BETTER = 3.0
 _TRIES = 200
 
-Make = Callable[[Renderer, Apartment, np.random.Generator, int], EpisodeRecord | None]
+Make = Callable[[Renderer, Layout, np.random.Generator, int], EpisodeRecord | None]
 
 
 def generate(task: str, renderer: Renderer) -> list[EpisodeRecord]:
@@ -46,8 +45,7 @@ def generate(task: str, renderer: Renderer) -> list[EpisodeRecord]:
     for split, seeds in (("val", VAL_SEEDS), ("train", TRAIN_SEEDS)):
         scenes, rounds = COUNTS[task][split]
         per_scene = [
-            list(_of_scene(renderer, _MAKERS[task], seed, rounds))
-            for seed in seeds[:scenes]
+            list(_of_scene(renderer, _MAKERS[task], seed, rounds)) for seed in seeds[:scenes]
         ]
         interleaved = [scene[k] for k in range(rounds) for scene in per_scene]
         for index, record in enumerate(interleaved):
@@ -56,41 +54,39 @@ def generate(task: str, renderer: Renderer) -> list[EpisodeRecord]:
     return records
 
 
-def _of_scene(
-    renderer: Renderer, make: Make, scene: int, count: int
-) -> Iterator[EpisodeRecord]:
-    apartment = renderer.apartment(scene)
+def _of_scene(renderer: Renderer, make: Make, scene: int, count: int) -> Iterator[EpisodeRecord]:
+    layout = renderer.layout(scene)
     found = tries = 0
     while found < count:
         rng = np.random.default_rng([SEED, scene, tries])
-        record = make(renderer, apartment, rng, found)
+        record = make(renderer, layout, rng, found)
         found += record is not None
         tries += 1
         if tries > _TRIES:
-            raise RuntimeError(f"{apartment.name} has too few places for {count} episodes.")
+            raise RuntimeError(f"{layout.name} has too few places for {count} episodes.")
         if record is not None:
             yield record
 
 
 def _navigation(
-    renderer: Renderer, apartment: Apartment, rng: np.random.Generator, index: int
+    renderer: Renderer, layout: Layout, rng: np.random.Generator, index: int
 ) -> EpisodeRecord | None:
-    start, goal = _random_pose(rng, apartment), _random_pose(rng, apartment)
-    to_goal = apartment.grid.distances_to(goal.x_m, goal.y_m)
+    start, goal = _random_pose(rng, layout), _random_pose(rng, layout)
+    to_goal = layout.grid.distances_to(goal.x_m, goal.y_m)
     metres = to_goal.metres(start.x_m, start.y_m)
     if not GEODESIC_M[0] <= metres <= GEODESIC_M[1]:
         return None
-    _, depth = renderer.front_view(apartment.seed, goal)
+    _, depth = renderer.front_view(layout.seed, goal)
     if (depth > _OPEN_M).mean() < _OPEN_SHARE:
         return None  # a picture of a bare wall is no goal
-    actions = shortest_actions(apartment.grid, to_goal, start, SUCCESS_RADIUS_M)
+    actions = shortest_actions(layout.grid, to_goal, start, SUCCESS_RADIUS_M)
     if not actions:
         return None
     return EpisodeRecord(
         task="ignav",
         id="",
         split="",
-        scene=apartment.seed,
+        scene=layout.seed,
         seed=int(rng.integers(1 << 31)),
         start=start,
         goal=goal,
@@ -100,17 +96,17 @@ def _navigation(
 
 
 def _recognition(
-    renderer: Renderer, apartment: Apartment, rng: np.random.Generator, index: int
+    renderer: Renderer, layout: Layout, rng: np.random.Generator, index: int
 ) -> EpisodeRecord | None:
-    order = np.random.default_rng([SEED, apartment.seed]).permutation(len(apartment.targets))
+    order = np.random.default_rng([SEED, layout.seed]).permutation(len(layout.targets))
     # The n-th episode begins with the n-th target and moves on where a target is too well hidden.
-    target = apartment.targets[order[(index + rng.integers(3) * 4) % len(order)]]
+    target = layout.targets[order[(index + rng.integers(3) * 4) % len(order)]]
     views = []
     for _ in range(_STARTS):
-        start = _random_pose(rng, apartment)
+        start = _random_pose(rng, layout)
         if not TARGET_M[0] <= _distance_m(start, target) <= TARGET_M[1]:
             continue
-        share = renderer.visible_fraction(apartment.seed, start, target)
+        share = renderer.visible_fraction(layout.seed, start, target)
         pixels = round(share * PANORAMA_HW[0] * PANORAMA_HW[1])
         if pixels >= MIN_TARGET_PIXELS:
             views.append((pixels, start))
@@ -124,7 +120,7 @@ def _recognition(
         task="ar",
         id="",
         split="",
-        scene=apartment.seed,
+        scene=layout.seed,
         seed=int(rng.integers(1 << 31)),
         start=start,
         target=target.name,
@@ -135,8 +131,8 @@ def _recognition(
 _MAKERS: dict[str, Make] = {"ignav": _navigation, "ar": _recognition}
 
 
-def _random_pose(rng: np.random.Generator, apartment: Apartment) -> Pose2:
-    rows, columns = np.nonzero(apartment.grid.free)
+def _random_pose(rng: np.random.Generator, layout: Layout) -> Pose2:
+    rows, columns = np.nonzero(layout.grid.free)
     k = int(rng.integers(len(rows)))
     x, y = (columns[k] + 0.5) * CELL_M, (rows[k] + 0.5) * CELL_M
     yaw = float(rng.uniform(-math.pi, math.pi))
@@ -157,7 +153,7 @@ def main() -> None:
     try:
         for task in arguments.task or sorted(FILES):
             records = generate(task, renderer)
-            text = format_episodes(task, SEED, apartments.VERSION, records)
+            text = format_episodes(task, SEED, VERSION, records)
             (arguments.out / FILES[task]).write_text(text, "utf-8")
             print(f"{FILES[task]}: {len(records)} episodes")
     finally:

@@ -36,7 +36,7 @@ class AgentState:
 
 @dataclass(frozen=True)
 class Motion:
-    """One primitive from ``start``, of which only the share ``reach`` (0 to 1) is free of contact."""
+    """One primitive from ``start``; only the share ``reach`` (0 to 1) of it is free of contact."""
 
     start: Pose2
     delta: Pose2
@@ -57,7 +57,7 @@ class Motion:
 
 
 def plan_motion(grid: FloorGrid, start: Pose2, action: Action) -> Motion:
-    """Return what a navigation primitive does here: the robot goes straight and stops at contact."""
+    """Return what a navigation primitive does here; the robot stops at contact."""
     motion = Motion(start, NAVIGATION_DELTA[action.name], 1.0)
     if motion.delta.x_m == 0.0:
         return motion  # a disc can always turn

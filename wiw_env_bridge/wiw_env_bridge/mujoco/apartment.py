@@ -1,13 +1,14 @@
-"""A whole apartment from one seed: floor plan, furniture, targets, free floor and the MuJoCo model's text."""
+"""An apartment from one seed: floor plan, furniture, targets, free floor, and the model's text."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from wiw_core.errors import ErrorCode, WiwError
-from wiw_env_bridge.mujoco.floorplan import FloorPlan, make_floor_plan
+from wiw_env_bridge.mujoco.floorplan import Box2, FloorPlan, make_floor_plan
 from wiw_env_bridge.mujoco.furnishing import Placement, furnish, island_of
 from wiw_env_bridge.mujoco.furniture import KINDS, make_palette
 from wiw_env_bridge.mujoco.mjcf import Piece, SceneBuilder
@@ -36,50 +37,55 @@ def scene_split(seed: int) -> str:
 
 
 @dataclass(frozen=True)
-class Apartment:
-    """All that is known of one apartment; privileged, so it stays in the bridge."""
+class Layout:
+    """Where everything is in one apartment; privileged, so it stays in the bridge."""
 
     seed: int
     plan: FloorPlan
     furniture: tuple[Placement, ...]
     targets: tuple[Target, ...]
     grid: FloorGrid
-    mjcf: str
-    assets: dict[str, bytes]
 
     @property
     def name(self) -> str:
         """Scene name, such as ``apartment-000007``."""
         return f"apartment-{self.seed:06d}"
 
+    @property
+    def standing(self) -> list[Box2]:
+        """Footprints of what stands on the floor, walls apart."""
+        return _standing(self.furniture, self.targets)
+
     def target(self, name: str) -> Target | None:
         """Return the target of that name, or None."""
         return next((t for t in self.targets if t.name == name), None)
 
 
-def build_apartment(seed: int) -> Apartment:
-    """Return the apartment of this seed, always the same; raises ``BAD_PARAMETER``."""
+def lay_out(seed: int) -> Layout:
+    """Return the layout of this seed, always the same; raises ``BAD_PARAMETER``."""
     scene_split(seed)
     # One stream per part, so that a change in one leaves the others as they were.
-    plan_rng, furniture_rng, target_rng, look_rng = (
-        np.random.default_rng([seed, part]) for part in range(4)
-    )
-    plan = make_floor_plan(plan_rng)
-    furniture = furnish(furniture_rng, plan)
-    targets = place_targets(target_rng, plan, furniture)
-    standing = [p.box for p in furniture] + [t.box for t in targets if t.on_floor]
+    plan = make_floor_plan(np.random.default_rng([seed, 0]))
+    furniture = tuple(furnish(np.random.default_rng([seed, 1]), plan))
+    targets = tuple(place_targets(np.random.default_rng([seed, 2]), plan, furniture))
+    grid = FloorGrid(island_of(plan, _standing(furniture, targets)))
+    return Layout(seed, plan, furniture, targets, grid)
 
-    builder = SceneBuilder()
-    palette = make_palette(builder, look_rng)
-    for piece in furniture:
+
+def draw_apartment(layout: Layout) -> SceneBuilder:
+    """Return the scene of a layout, ready for MuJoCo."""
+    builder, rng = SceneBuilder(), np.random.default_rng([layout.seed, 3])
+    palette = make_palette(builder, rng)
+    for piece in layout.furniture:
         kind = KINDS[piece.kind]
         frame = Piece(builder, piece.x_m, piece.y_m, piece.yaw_rad)
-        looks = np.random.default_rng([seed, 4, piece.index])
+        looks = np.random.default_rng([layout.seed, 4, piece.index])
         kind.draw(frame, looks, palette, kind.width_m, kind.depth_m)
-    for target in targets:
+    for target in layout.targets:
         draw_target(builder, target)
-    build_shell(builder, look_rng, plan, standing)
-    grid = FloorGrid(island_of(plan, standing))
-    return Apartment(
-        seed, plan, tuple(furniture), tuple(targets), grid, builder.mjcf(), builder.assets
-    )
+    build_shell(builder, rng, layout.plan, layout.standing)
+    return builder
+
+
+def _standing(furniture: Sequence[Placement], targets: Sequence[Target]) -> list[Box2]:
+    return [p.box for p in furniture] + [t.box for t in targets if t.on_floor]

@@ -1,4 +1,4 @@
-"""The robot's cameras on a stage: a level pinhole view and a full panorama, both with depth and masks."""
+"""The robot's cameras: a level pinhole view and a full panorama, with depth and masks."""
 
 from __future__ import annotations
 
@@ -58,12 +58,18 @@ class PinholeCamera:
         return np.asarray(stage.read_bodies(self.size, self.size)[::-1] == body)
 
     def may_see(self, direction: Array, margin_rad: float) -> bool:
-        """Tell whether something this far off a direction in ``base_link`` could be in the picture."""
+        """Tell whether a cone around a direction in ``base_link`` could be in the picture."""
         return _in_pyramid(T_BASE_OPTICAL[:3, :3], direction, self._half_tangents[0], margin_rad)
 
     def _draw(self, stage: Stage, pose: Pose2, *, ids: bool) -> None:
         viewport = (0, 0, self.size, self.size)
         stage.draw(pose.matrix() @ camera_pose(), viewport, self._half_tangents, ids=ids)
+
+
+def strip_hw(width: int) -> tuple[int, int]:
+    """Return height and width of the strip of faces that a panorama of this width is made from."""
+    face = max(8, width // 4)
+    return 6 * face, face
 
 
 class PanoramaCamera:
@@ -72,13 +78,13 @@ class PanoramaCamera:
     Parameters
     ----------
     height, width : int
-        Size in pixels; a face has a quarter of the width.
+        Size in pixels.
     """
 
     def __init__(self, height: int, width: int) -> None:
         self.height, self.width = height, width
-        self.face = face = max(8, width // 4)
-        self.buffer_hw = (6 * face, face)
+        self.buffer_hw = strip_hw(width)
+        self.face = face = self.buffer_hw[1]
         map_x, map_y = cubemap.panorama_map(height, width, face, _BORDER)
         map_y = (6 * face - 1) - map_y  # the strip is read from its lowest row upwards
         self._map = map_x, map_y
@@ -104,7 +110,9 @@ class PanoramaCamera:
         depth = np.where(np.abs(smooth - nearest) < _EDGE * nearest, smooth, nearest)
         return self._colours(rgb), depth * self._ray_lengths
 
-    def mask(self, stage: Stage, pose: Pose2, body: int, direction: Array, radius_rad: float) -> Mask:
+    def mask(
+        self, stage: Stage, pose: Pose2, body: int, direction: Array, radius_rad: float
+    ) -> Mask:
         """Return where the body is seen, (H, W); only the faces that could show it are drawn.
 
         ``direction`` (3,) in the camera's levelled base axes and ``radius_rad`` bound the body.
@@ -134,9 +142,7 @@ class PanoramaCamera:
             stage.draw(T_map_camera, viewport, (self._half_tangent,) * 2, ids=ids)
 
 
-def _in_pyramid(
-    rotation: Array, direction: Array, half_tangent: float, margin_rad: float
-) -> bool:
+def _in_pyramid(rotation: Array, direction: Array, half_tangent: float, margin_rad: float) -> bool:
     """Tell, erring on the side of yes, whether a cone of this half angle meets a square pyramid."""
     corner = math.atan(half_tangent * math.sqrt(2.0))
     cosine = float(np.clip(rotation[:, 2] @ direction / np.linalg.norm(direction), -1.0, 1.0))

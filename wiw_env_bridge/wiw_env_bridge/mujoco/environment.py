@@ -1,4 +1,4 @@
-"""Apartments as an environment: reset, act, hold, finish; and a state that can be saved and restored."""
+"""Apartments as an environment whose state can be saved and restored."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from wiw_core.observation import Episode, Observation, Projection, Rgb, View
 from wiw_core.plans import NAVIGATION, Action, ActionSpec, Plan, check_plan
 from wiw_env_bridge.episodes import EpisodeRecord, load_episodes
 from wiw_env_bridge.mujoco.agent import AgentState, Motion, plan_motion
-from wiw_env_bridge.mujoco.apartment import Apartment
+from wiw_env_bridge.mujoco.apartment import Layout
 from wiw_env_bridge.mujoco.cameras import camera_pose
 from wiw_env_bridge.mujoco.goals import TASKS, Goal, make_goal
 from wiw_env_bridge.mujoco.renderer import Renderer
@@ -28,7 +28,7 @@ _TICK_S = 0.02
 @dataclass(frozen=True)
 class _OpenEpisode:
     record: EpisodeRecord
-    apartment: Apartment
+    layout: Layout
     goal: Goal
     views: tuple[str, ...]
 
@@ -44,8 +44,8 @@ class Snapshot:
 class MujocoEnvironment:
     """Seeded apartments with a kinematic robot: active recognition and image-goal navigation.
 
-    :meth:`hold` and :meth:`motion` may be called from any thread at any time; the rest by one caller
-    at a time, from any thread. Contact stops a forward; the robot never slides.
+    :meth:`hold` and :meth:`motion` may be called from any thread at any time; the rest from any
+    thread, by one caller at a time. Contact stops a forward; the robot never slides.
 
     Parameters
     ----------
@@ -101,10 +101,10 @@ class MujocoEnvironment:
             raise unknown_name(ErrorCode.UNKNOWN_EPISODE, "episode", episode_id, records)
         self._open = None
         record = records[episode_id]
-        apartment = self._renderer.apartment(record.scene)
-        goal = make_goal(record, apartment, self._renderer)
+        layout = self._renderer.layout(record.scene)
+        goal = make_goal(record, layout, self._renderer)
         views = self._views or tuple(TASKS[task].views)
-        self._open = _OpenEpisode(record, apartment, goal, views)
+        self._open = _OpenEpisode(record, layout, goal, views)
         self._state = AgentState(record.start, done=goal.reached(record.start))
         self._publish()
         return goal.episode(), self.observe(), self._state.done
@@ -163,7 +163,7 @@ class MujocoEnvironment:
         self._halt.set()
 
     def motion(self) -> tuple[Pose2, float, float]:
-        """Return the live ``T_odom_base``, forward speed in m/s and yaw rate in rad/s; any thread."""
+        """Return the live ``T_odom_base``, forward speed in m/s and yaw rate in rad/s."""
         with self._live_lock:
             return self._live
 
@@ -172,7 +172,7 @@ class MujocoEnvironment:
         return Snapshot(self._episode().record.id, self._state)
 
     def restore(self, state: Snapshot) -> None:
-        """Return to a snapshot of the open episode; raises ``ENVIRONMENT_MISMATCH`` for any other."""
+        """Return to a snapshot of the open episode; else raises ``ENVIRONMENT_MISMATCH``."""
         if state.episode_id != self._episode().record.id:
             raise WiwError(
                 ErrorCode.ENVIRONMENT_MISMATCH,
@@ -186,13 +186,13 @@ class MujocoEnvironment:
         return self._episode().record.id, self._state.step
 
     def imagine_action(self, action: Action) -> None:
-        """Move the state, and nothing else, as one action would: at once, and past the oracle stop."""
-        motion = plan_motion(self._episode().apartment.grid, self._state.pose, action)
+        """Move the state, and nothing else, as an action would: at once, past the oracle stop."""
+        motion = plan_motion(self._episode().layout.grid, self._state.pose, action)
         self._state = self._state.after(motion, 1.0)
 
     def imagine_frame(self, height: int, width: int) -> Rgb:
         """Return the panorama at the present state, (height, width, 3)."""
-        seed = self._episode().apartment.seed
+        seed = self._episode().layout.seed
         return self._renderer.panorama_rgb(seed, self._state.pose, height, width)
 
     def value(self) -> float:
@@ -215,7 +215,7 @@ class MujocoEnvironment:
             if self._halt.is_set():
                 return
             before = self._state
-            motion = plan_motion(episode.apartment.grid, before.pose, action)
+            motion = plan_motion(episode.layout.grid, before.pose, action)
             progress = self._move(episode, motion)
             after = before.after(motion, progress)
             self._state = replace(after, done=episode.goal.reached(after.pose))
@@ -253,7 +253,7 @@ class MujocoEnvironment:
             self._live = (odom, speed, rate)
 
     def _view(self, episode: _OpenEpisode, name: str) -> View:
-        seed, pose, target = episode.apartment.seed, self._state.pose, episode.goal.target
+        seed, pose, target = episode.layout.seed, self._state.pose, episode.goal.target
         if name == "front":
             rgb, depth = self._renderer.front_view(seed, pose)
             box = self._renderer.front_box(seed, pose, target) if target else None
@@ -274,7 +274,7 @@ class MujocoEnvironment:
 
 
 def _odom(episode: _OpenEpisode, pose: Pose2) -> Pose2:
-    """Return ``T_odom_base``: odom begins where the episode does, so it tells nothing of the map."""
+    """Return ``T_odom_base``; odom begins where the episode does."""
     return episode.record.start.inverse() * pose
 
 

@@ -20,7 +20,7 @@ _DOOR_CLEAR_M = 0.75
 
 @dataclass(frozen=True)
 class Placement:
-    """One piece of furniture; ``index`` seeds its looks, so that dropping another changes nothing."""
+    """One piece of furniture; its ``index`` seeds its looks, whatever else is dropped."""
 
     kind: str
     x_m: float
@@ -56,7 +56,7 @@ def furnish(rng: np.random.Generator, plan: FloorPlan) -> list[Placement]:
 
 
 def repair(plan: FloorPlan, placed: Sequence[Placement]) -> list[Placement]:
-    """Drop furniture until every room is reachable, each time the piece that frees the most floor."""
+    """Drop the pieces that free the most floor until every room is reachable."""
     kept = list(placed)
     while unreachable_rooms(plan, island_of(plan, [p.box for p in kept])) and kept:
         gain = []

@@ -1,4 +1,4 @@
-"""Furniture from primitives: one drawing function per kind; local +y is the front, heights in metres."""
+"""Furniture from primitives: one drawing function per kind; local +y is the front."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an episode asks for, with the privileged state that judges it. This never leaves the bridge."""
+"""What an episode asks for, with the privileged state that judges it: it stays in the bridge."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from wiw_core.observation import Episode, View
 from wiw_core.tasks.ar import ActiveRecognition
 from wiw_core.tasks.ignav import ImageGoalNavigation
 from wiw_env_bridge.episodes import EpisodeRecord
-from wiw_env_bridge.mujoco.apartment import Apartment
+from wiw_env_bridge.mujoco.apartment import Layout
 from wiw_env_bridge.mujoco.renderer import Renderer
 from wiw_env_bridge.mujoco.targets import LABELS, Target
 
@@ -50,11 +50,11 @@ class Goal(Protocol):
         ...
 
 
-def make_goal(record: EpisodeRecord, apartment: Apartment, renderer: Renderer) -> Goal:
-    """Return the goal of an episode; raises ``ENVIRONMENT_FAILED`` if the apartment does not fit it."""
+def make_goal(record: EpisodeRecord, layout: Layout, renderer: Renderer) -> Goal:
+    """Return an episode's goal; raises ``ENVIRONMENT_FAILED`` if the apartment does not fit."""
     if record.task == "ignav":
-        return PlaceGoal(record, apartment, renderer)
-    return ObjectGoal(record, apartment, renderer)
+        return PlaceGoal(record, layout, renderer)
+    return ObjectGoal(record, layout, renderer)
 
 
 class PlaceGoal:
@@ -62,21 +62,19 @@ class PlaceGoal:
 
     target = None
 
-    def __init__(self, record: EpisodeRecord, apartment: Apartment, renderer: Renderer) -> None:
+    def __init__(self, record: EpisodeRecord, layout: Layout, renderer: Renderer) -> None:
         goal = record.goal
-        if goal is None or not all(
-            apartment.grid.is_free(p.x_m, p.y_m) for p in (record.start, goal)
-        ):
+        if goal is None or not all(layout.grid.is_free(p.x_m, p.y_m) for p in (record.start, goal)):
             raise _misfit(record)
-        self._record, self._apartment, self._renderer = record, apartment, renderer
+        self._record, self._layout, self._renderer = record, layout, renderer
         self._goal = goal
-        self._to_goal = apartment.grid.distances_to(goal.x_m, goal.y_m)
+        self._to_goal = layout.grid.distances_to(goal.x_m, goal.y_m)
 
     def episode(self) -> Episode:
         """Return the goal view, and the privilege of the oracle stop."""
-        rgb, _ = self._renderer.front_view(self._apartment.seed, self._goal)
+        rgb, _ = self._renderer.front_view(self._layout.seed, self._goal)
         view = View("goal", rgb, intrinsics=self._renderer.front.intrinsics)
-        return _public(self._record, self._apartment, "oracle_stop", goal_view=view)
+        return _public(self._record, self._layout, "oracle_stop", goal_view=view)
 
     def reached(self, pose: Pose2) -> bool:
         """Tell whether the goal is within the success radius, geodesically."""
@@ -98,16 +96,16 @@ class PlaceGoal:
 class ObjectGoal:
     """Active recognition: name the object in the box."""
 
-    def __init__(self, record: EpisodeRecord, apartment: Apartment, renderer: Renderer) -> None:
-        target = apartment.target(record.target)
+    def __init__(self, record: EpisodeRecord, layout: Layout, renderer: Renderer) -> None:
+        target = layout.target(record.target)
         start = record.start
         if (
             target is None
             or target.label != record.label
-            or not apartment.grid.is_free(start.x_m, start.y_m)
+            or not layout.grid.is_free(start.x_m, start.y_m)
         ):
             raise _misfit(record)
-        self._record, self._apartment, self._renderer = record, apartment, renderer
+        self._record, self._layout, self._renderer = record, layout, renderer
         self._target = target
 
     @property
@@ -119,7 +117,7 @@ class ObjectGoal:
         """Return the question and the closed set of answers."""
         return _public(
             self._record,
-            self._apartment,
+            self._layout,
             "target_box",
             goal_text="What is the object in the box?",
             labels=LABELS,
@@ -139,12 +137,12 @@ class ObjectGoal:
 
     def value(self, pose: Pose2) -> float:
         """Return the share of the panorama's pixels that show the object."""
-        return self._renderer.visible_fraction(self._apartment.seed, pose, self._target)
+        return self._renderer.visible_fraction(self._layout.seed, pose, self._target)
 
 
 def _public(
     record: EpisodeRecord,
-    apartment: Apartment,
+    layout: Layout,
     privilege: str,
     goal_text: str = "",
     goal_view: View | None = None,
@@ -154,7 +152,7 @@ def _public(
         task=record.task,
         id=record.id,
         seed=record.seed,
-        scene=apartment.name,
+        scene=layout.name,
         split=record.split,
         budget=TASKS[record.task].budget,
         goal_text=goal_text,

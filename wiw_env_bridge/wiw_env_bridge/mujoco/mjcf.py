@@ -1,4 +1,4 @@
-"""Builds one static MuJoCo scene: textures, meshes and primitive solids, as MJCF text plus assets in memory."""
+"""Builds one static MuJoCo scene: textures, meshes and solids, as MJCF text and assets."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ _HEAD = f"""<mujoco model="apartment">
 <headlight ambient=".42 .42 .42" diffuse="0 0 0" specular="0 0 0"/>
 <map znear="{NEAR_M / EXTENT_M}" zfar="{FAR_M / EXTENT_M}"/>
 </visual>"""
-# Coarse tessellation, no shadows and no headlight: each makes a CPU render several times faster, and
-# a headlight would light every face of a panorama differently.
+# Coarse tessellation and no shadows each make a CPU render several times faster; a headlight would
+# light every face of a panorama differently.
 
 Quad = tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]
-"""Corners (4, 3) in metres, counter-clockwise seen from the visible side, and their texture (4, 2)."""
+"""Corners (4, 3) in metres, counter-clockwise from the visible side; their texture (4, 2)."""
 
 
 def numbers(values: npt.ArrayLike) -> str:
@@ -41,7 +41,7 @@ def numbers(values: npt.ArrayLike) -> str:
 
 
 class SceneBuilder:
-    """Collects materials, surfaces, solids and lights; ``mjcf()`` and ``assets`` are what MuJoCo compiles."""
+    """Collects materials, surfaces, solids and lights for MuJoCo to compile."""
 
     def __init__(self) -> None:
         self.assets: dict[str, bytes] = {}
@@ -87,7 +87,7 @@ class SceneBuilder:
         paint: Paint,
         yaw_rad: float = 0.0,
     ) -> None:
-        """Add a box, cylinder, sphere or ellipsoid by its full extents along x, y and z, in metres."""
+        """Add a box, cylinder, sphere or ellipsoid by its full extents (x, y, z) in metres."""
         half = [s / 2 for s in size]
         radii = {"sphere": half[:1], "cylinder": [half[0], half[2]]}.get(shape, half)
         look = (
@@ -101,7 +101,7 @@ class SceneBuilder:
         )
 
     def begin_body(self, name: str) -> None:
-        """Begin a named body: solids until ``end_body`` belong to it; coordinates stay the world's."""
+        """Begin a named body, of which all solids until ``end_body`` are; same coordinates."""
         self._world_lines.append(f'<body name="{name}">')
 
     def end_body(self) -> None:

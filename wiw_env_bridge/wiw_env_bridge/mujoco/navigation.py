@@ -71,9 +71,7 @@ class FloorGrid:
         rows, columns = self.free.shape
         return 0 <= row < rows and 0 <= column < columns and bool(self.free[row, column])
 
-    def see(
-        self, x_m: float, y_m: float, points: npt.NDArray[np.float64]
-    ) -> npt.NDArray[np.bool_]:
+    def see(self, x_m: float, y_m: float, points: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
         """Tell for each of ``points`` (N, 2) whether the robot could go straight to it."""
         here = np.array([x_m, y_m])
         longest = float(np.max(np.linalg.norm(points - here, axis=1), initial=0.0))
@@ -95,8 +93,8 @@ class FloorGrid:
 class DistanceField:
     """Geodesic distances to one goal; make it with :meth:`FloorGrid.distances_to`.
 
-    Shortest paths run over a 16-neighbour grid and are then pulled straight wherever the robot could
-    go straight, so a distance is the length of a real path between the two exact points.
+    Shortest paths run over a 16-neighbour grid and are then pulled straight wherever the robot
+    could go straight, so a distance is the length of a real path between the two exact points.
     """
 
     def __init__(
@@ -107,9 +105,13 @@ class DistanceField:
         self._grid = grid
         self._goal = np.array([goal_x_m, goal_y_m])
         self._columns = grid.free.shape[1]
-        self.cells_m, self._towards = dijkstra(
-            graph, directed=False, indices=self._cell(goal_x_m, goal_y_m), return_predecessors=True
+        _, towards = dijkstra(
+            graph,
+            directed=False,
+            indices=[self._cell(goal_x_m, goal_y_m)],
+            return_predecessors=True,
         )
+        self._towards = towards[0]
 
     def metres(self, x_m: float, y_m: float) -> float:
         """Return the geodesic distance in metres; infinite where the robot cannot stand."""
@@ -122,7 +124,7 @@ class DistanceField:
         total, at = 0.0, 0
         while True:
             # Pull straight: jump to the furthest point of the path in sight, at least one ahead.
-            visible = np.nonzero(self._grid.see(*here, path[at:]))[0]
+            visible = np.nonzero(self._grid.see(here[0], here[1], path[at:]))[0]
             at += int(visible[-1]) if len(visible) else 0
             total += math.dist(here, path[at])
             here = path[at]
@@ -140,7 +142,7 @@ class DistanceField:
         return np.concatenate([middles, self._goal[None]])
 
     def _cell(self, x_m: float, y_m: float) -> int:
-        return math.floor(y_m / CELL_M) * self._columns + math.floor(x_m / CELL_M)
+        return int(math.floor(y_m / CELL_M) * self._columns + math.floor(x_m / CELL_M))
 
 
 def _graph(free: Mask) -> sparse.csr_matrix:

@@ -14,9 +14,14 @@ import numpy as np
 from wiw_core.errors import ErrorCode, WiwError
 from wiw_core.geometry import Array, Pose2
 from wiw_core.observation import Box, Depth, Rgb
-from wiw_env_bridge.mujoco.apartment import Apartment, build_apartment
+from wiw_env_bridge.mujoco.apartment import Layout, lay_out
 from wiw_env_bridge.mujoco.boxes import target_box
-from wiw_env_bridge.mujoco.cameras import CAMERA_HEIGHT_M, PanoramaCamera, PinholeCamera
+from wiw_env_bridge.mujoco.cameras import (
+    CAMERA_HEIGHT_M,
+    PanoramaCamera,
+    PinholeCamera,
+    strip_hw,
+)
 from wiw_env_bridge.mujoco.stage import Stage
 from wiw_env_bridge.mujoco.targets import Target
 
@@ -46,9 +51,9 @@ class Renderer:
         self._gl: Any = None
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="render")
 
-    def apartment(self, seed: int) -> Apartment:
-        """Return the apartment of this seed, building and keeping it if it is new."""
-        return self._run(lambda: self._stage(seed).apartment)
+    def layout(self, seed: int) -> Layout:
+        """Return the layout of this seed; its scene is built and kept if it is new."""
+        return self._run(lambda: self._stage(seed).layout)
 
     def front_view(self, seed: int, pose: Pose2) -> tuple[Rgb, Depth]:
         """Return the front image at a pose: colours, and metres along the optical axis."""
@@ -60,15 +65,15 @@ class Renderer:
 
     def panorama_rgb(self, seed: int, pose: Pose2, height: int, width: int) -> Rgb:
         """Return colours of a panorama of any size not larger than the robot's."""
-        camera = self._panoramas.get((height, width))
-        if camera is None:
-            camera = self._panoramas[height, width] = PanoramaCamera(height, width)
-        if camera.face > self._buffer_hw[1] or 6 * camera.face > self._buffer_hw[0]:
+        if any(need > have for need, have in zip(strip_hw(width), self._buffer_hw)):
             raise WiwError(
                 ErrorCode.TOO_LARGE,
                 f"A panorama of {height}x{width} does not fit the renderer's buffer.",
                 f"Ask for at most {self.panorama.height}x{self.panorama.width}.",
             )
+        camera = self._panoramas.get((height, width))
+        if camera is None:
+            camera = self._panoramas[height, width] = PanoramaCamera(height, width)
         return self._run(lambda: camera.rgb(self._stage(seed), pose))
 
     def front_box(self, seed: int, pose: Pose2, target: Target) -> Box | None:
@@ -95,9 +100,7 @@ class Renderer:
 
     def _panorama_mask(self, seed: int, pose: Pose2, target: Target) -> np.ndarray:
         bearing = _bearing(pose, target)
-        return self._run(
-            lambda: self.panorama.mask(*self._on_stage(seed, pose, target), *bearing)
-        )
+        return self._run(lambda: self.panorama.mask(*self._on_stage(seed, pose, target), *bearing))
 
     def _on_stage(self, seed: int, pose: Pose2, target: Target) -> tuple[Stage, Pose2, int]:
         stage = self._stage(seed)
@@ -108,7 +111,7 @@ class Renderer:
             self._gl = mujoco.GLContext(*self._buffer_hw[::-1])
             self._gl.make_current()
         if seed not in self._stages:
-            self._stages[seed] = Stage(build_apartment(seed), self._buffer_hw)
+            self._stages[seed] = Stage(lay_out(seed), self._buffer_hw)
             if len(self._stages) > CACHED_SCENES:
                 self._stages.popitem(last=False)[1].close()
         self._stages.move_to_end(seed)

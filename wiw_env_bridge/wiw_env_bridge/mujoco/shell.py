@@ -1,4 +1,4 @@
-"""The shell of an apartment: walls with door openings, floors, ceilings, windows, pictures and lamps."""
+"""The shell of an apartment: walls with doors, floors, ceilings, windows, pictures and lamps."""
 
 from __future__ import annotations
 
@@ -73,7 +73,9 @@ def _floor(
     # The first image row is the top of the texture, hence the far side (y1) of the room.
     material = builder.material(image[::-1], specular=0.25)
     corners = _corners(room, 0.0)
-    builder.surface([(corners, np.array([[0.0, 1.0], [1.0, 1.0], [1.0, 0.0], [0.0, 0.0]]))], material)
+    builder.surface(
+        [(corners, np.array([[0.0, 1.0], [1.0, 1.0], [1.0, 0.0], [0.0, 0.0]]))], material
+    )
     if room.kind in ("living", "bedroom", "study") and rng.random() < 0.8:
         width, depth = min(2.0, room.width * 0.5), min(1.4, room.height * 0.45)
         x, y = room.centre
@@ -94,7 +96,7 @@ def _tiled(base: Image, room: Room) -> Image:
     period = int(_FLOOR_TILE_M * _FLOOR_TEXELS_PER_M)
     tile = cv2.resize(base, (period, period), interpolation=cv2.INTER_AREA)
     repeats = (height // period + 1, width // period + 1, 1)
-    return np.tile(tile, repeats)[:height, :width].copy()
+    return np.tile(tile, repeats)[:height, :width].astype(np.float32)
 
 
 def _shaded(image: Image, room: Room, shading: Sequence[Box2]) -> Image:
@@ -112,12 +114,10 @@ def _shaded(image: Image, room: Room, shading: Sequence[Box2]) -> Image:
         cv2.fillPoly(mask, [np.round(corners).astype(np.int32)], (1.0,))
     shadow = cv2.GaussianBlur(mask, (0, 0), _SHADOW_M * scale)
     image *= (1.0 - 0.55 * shadow)[..., None]
-    return cv2.resize(image, (512, 512), interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.resize(image, (512, 512), interpolation=cv2.INTER_AREA), np.float32)
 
 
-def _walls(
-    builder: SceneBuilder, rng: np.random.Generator, plan: FloorPlan, room: Room
-) -> None:
+def _walls(builder: SceneBuilder, rng: np.random.Generator, plan: FloorPlan, room: Room) -> None:
     paper = textures.tiles if room.kind == "bathroom" else _WALLPAPERS[rng.integers(5)]
     material = builder.material(paper(rng), specular=0.05)
     quads: list[Quad] = []
@@ -130,7 +130,7 @@ def _walls(
 
 
 def _wall(part: Line, offset: float, bottom: float, top: float) -> Quad:
-    """Return a wall face ``offset`` from the centre line, visible from that side; texture in metres."""
+    """Return a wall face ``offset`` from the centre line, seen from there; texture in metres."""
     ends = [part.low, part.high]
     if (part.axis == "y") == (offset > 0):  # keep the visible side on the left of first -> second
         ends.reverse()

@@ -21,8 +21,8 @@ def shortest_actions(
 ) -> int | None:
     """Return how many primitives bring the robot within ``radius_m`` (geodesic) of the goal.
 
-    A* over exact poses without contact; two poses in the same 2.5 cm cell with the same heading count
-    as one. None if ``limit`` poses are not enough.
+    A* over exact poses without contact; two poses in the same 2.5 cm cell with the same heading
+    count as one. None if ``limit`` poses are not enough.
     """
     # Ordered by bound on the whole, then the deepest, then the oldest.
     todo: list[tuple[int, int, int, _Key, Pose2]] = [(0, 0, 0, _key(start, 0), start)]

@@ -1,9 +1,11 @@
-"""One compiled apartment ready to be drawn: passes into an off-screen buffer, and reading them back.
+"""One compiled apartment: drawing it into an off-screen buffer, and reading that back.
 
 Everything here runs in the one thread that owns the GL context; :mod:`renderer` sees to that.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import mujoco
 import numpy as np
@@ -11,7 +13,7 @@ import numpy.typing as npt
 
 from wiw_core.geometry import Array
 from wiw_core.observation import Depth, Rgb
-from wiw_env_bridge.mujoco.apartment import Apartment
+from wiw_env_bridge.mujoco.apartment import Layout, draw_apartment
 from wiw_env_bridge.mujoco.mjcf import FAR_M, NEAR_M
 
 _ALL = int(mujoco.mjtCatBit.mjCAT_ALL)
@@ -26,14 +28,15 @@ class Stage:
 
     Parameters
     ----------
-    apartment : Apartment
+    layout : Layout
     buffer_hw : (int, int)
         Height and width in pixels of the largest image that will be read at once.
     """
 
-    def __init__(self, apartment: Apartment, buffer_hw: tuple[int, int]) -> None:
-        self.apartment = apartment
-        self._model = mujoco.MjModel.from_xml_string(apartment.mjcf, apartment.assets)
+    def __init__(self, layout: Layout, buffer_hw: tuple[int, int]) -> None:
+        self.layout = layout
+        scene = draw_apartment(layout)
+        self._model = mujoco.MjModel.from_xml_string(scene.mjcf(), scene.assets)
         self._model.vis.global_.offheight, self._model.vis.global_.offwidth = buffer_hw
         data = mujoco.MjData(self._model)
         mujoco.mj_forward(self._model, data)
@@ -89,7 +92,7 @@ class Stage:
         return rgb, inverse
 
     def read_bodies(self, height: int, width: int) -> npt.NDArray[np.int32]:
-        """Return the body that each pixel shows, (H, W), rows upwards; 0 is the shell and furniture."""
+        """Return the body each pixel shows, (H, W), rows upwards; 0 is shell and furniture."""
         rgb, _ = self.read(height, width, depth=False)
         colour = rgb.astype(np.int32) @ np.array([1, 1 << 8, 1 << 16], np.int32)
         return self._body_of_colour[np.minimum(colour, len(self._body_of_colour) - 1)]
@@ -111,8 +114,8 @@ class Stage:
         return table
 
 
-def metres(inverse: npt.NDArray[np.float32]) -> Depth:
-    """Return depth in metres along the optical axis of a depth buffer as :meth:`Stage.read` gives it.
+def metres(inverse: npt.NDArray[Any]) -> Depth:
+    """Return depth in metres along the optical axis of what :meth:`Stage.read` gives.
 
     The buffer is linear in one over the depth, so planes may be interpolated in it without error.
     """

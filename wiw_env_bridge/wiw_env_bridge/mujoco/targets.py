@@ -1,4 +1,4 @@
-"""The small objects of active recognition: one colour and one shape each, no two alike in a scene."""
+"""The small objects of active recognition: a colour and a shape each, no two alike in a scene."""
 
 from __future__ import annotations
 

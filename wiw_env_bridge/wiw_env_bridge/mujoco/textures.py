@@ -1,8 +1,9 @@
-"""Seeded surface textures, drawn in code: every generator returns (256, 256, 3) float32 RGB in [0, 1]."""
+"""Seeded surface textures; every generator returns (256, 256, 3) float32 RGB in [0, 1]."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import cv2
 import numpy as np
@@ -39,14 +40,14 @@ def noise(rng: Rng, size: int = SIZE, octaves: int = 5, persistence: float = 0.5
         total += weight * fine[:size, :size]
         weights += weight
         weight *= persistence
-    return np.clip(total / weights, 0.0, 1.0)
+    return np.asarray(np.clip(total / weights, 0.0, 1.0), np.float32)
 
 
 def _pick(rng: Rng, colours: Sequence[Sequence[float]]) -> Image:
-    return np.asarray(colours[rng.integers(len(colours))], np.float32)
+    return np.asarray(colours[int(rng.integers(len(colours)))], np.float32)
 
 
-def _tint(colour: npt.ArrayLike, brightness: Image, amount: float) -> Image:
+def _tint(colour: npt.ArrayLike, brightness: npt.NDArray[Any], amount: float) -> Image:
     """Return ``colour`` modulated by +-``amount`` where brightness runs from 0 to 1."""
     factor = 1.0 + amount * 2.0 * (brightness[..., None] - 0.5)
     return np.clip(np.asarray(colour, np.float32) * factor, 0.0, 1.0).astype(np.float32)
@@ -108,7 +109,7 @@ def brick(rng: Rng) -> Image:
     tone = rng.uniform(0.8, 1.15, (SIZE // height, SIZE // width))[course, shifted // width]
     image = _tint(base, noise(rng, SIZE, 6), 0.25) * tone[..., None]
     image[(row % height == 0) | (shifted % width < 2)] = 0.75
-    return np.clip(image, 0.0, 1.0).astype(np.float32)
+    return np.asarray(np.clip(image, 0.0, 1.0), np.float32)
 
 
 def stripes(rng: Rng) -> Image:
@@ -117,7 +118,7 @@ def stripes(rng: Rng) -> Image:
     dark = np.clip(light * rng.uniform(0.7, 0.92) + rng.normal(0.0, 0.06, 3), 0.0, 1.0)
     width = SIZE // int(rng.choice([8, 16]))
     odd = (np.arange(SIZE) // width % 2 == 1)[None, :, None]
-    return np.broadcast_to(np.where(odd, light, dark), (SIZE, SIZE, 3)).astype(np.float32)
+    return np.asarray(np.broadcast_to(np.where(odd, light, dark), (SIZE, SIZE, 3)), np.float32)
 
 
 def damask(rng: Rng) -> Image:
@@ -190,7 +191,11 @@ def window(rng: Rng) -> Image:
     cloud = np.clip(noise(rng) * 2.0 - 0.9, 0.0, 1.0)[..., None]
     image = np.array(sky * (1 - cloud) + cloud, np.float32, order="C")
     for _ in range(6):
-        x, width, tall = int(rng.integers(SIZE)), int(rng.integers(20, 60)), int(rng.integers(20, 110))
+        x, width, tall = (
+            int(rng.integers(SIZE)),
+            int(rng.integers(20, 60)),
+            int(rng.integers(20, 110)),
+        )
         grey = rng.uniform(0.4, 0.75)
         cv2.rectangle(
             image, (x, SIZE - tall), (x + width, SIZE), [grey, grey * 0.95, grey * 0.9], -1

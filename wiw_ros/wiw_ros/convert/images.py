@@ -102,10 +102,10 @@ def intrinsics_from_msg(message: CameraInfo, size: tuple[int, int]) -> Array:
     """Return (3, 3) float64, zeros if uncalibrated; ``BAD_IMAGE`` if it does not fit the image."""
     k: Array = np.array(message.k, np.float64).reshape(3, 3)
     if not np.isfinite(k).all() or k[0, 0] < 0 or k[1, 1] < 0:
-        raise _bad("camera_info's K must be finite with positive focal lengths")
+        raise _bad("the camera_info's K must be finite with positive focal lengths")
     if k.any() and (message.height, message.width) != size:
         raise _bad(
-            f"camera_info is for {message.width}x{message.height} pixels,"
+            f"the camera_info is for {message.width}x{message.height} pixels,"
             f" the image has {size[1]}x{size[0]}"
         )
     return k

@@ -1,4 +1,4 @@
-"""The memory of past RGB-D views: one cloud of points, and the pictures to read colours from."""
+"""The memory of past RGB-D views: one surface, and the pictures to read its colours from."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from wiw_core.geometry import Pose2
 from wiw_core.observation import Observation, Rgb, View
 from wiw_wm_node import views
 from wiw_wm_node.warp.lens import Floats, Lens, Mask
+from wiw_wm_node.warp.mesh import Mesh
 
 Image = npt.NDArray[Any]
 
@@ -53,8 +54,8 @@ class Keyframe:
         return Keyframe(lens, pose, rgb, depth, _bounds(depth, lens.wraps))
 
     def points(self) -> Floats:
-        """Return the (N, 3) known points in the ``base_link`` of now."""
-        return moved(self.lens.points(self.depth)[self.depth > 0.0], self.pose)
+        """Return the (H, W, 3) points in the ``base_link`` of now; unknown ones at the camera."""
+        return moved(self.lens.points(self.depth), self.pose)
 
     def read(self, points: Floats) -> tuple[Rgb, Mask]:
         """Return the colour of each (N, 3) point of now, and whether this view really saw it.
@@ -81,16 +82,10 @@ class Keyframe:
 
 @dataclass(frozen=True)
 class Memory:
-    """The last views of one camera, newest first, and all their points.
-
-    Attributes
-    ----------
-    points : (N, 3) float32
-        In the ``base_link`` of now.
-    """
+    """The last views of one camera, newest first; their surfaces in the ``base_link`` of now."""
 
     keyframes: tuple[Keyframe, ...]
-    points: Floats
+    mesh: Mesh
 
     @staticmethod
     def of(observations: tuple[Observation, ...], context: int, size: tuple[int, int]) -> Memory:
@@ -147,14 +142,17 @@ def moved(points: Floats, pose: Pose2) -> Floats:
     return out
 
 
-def _fused(keyframes: list[Keyframe]) -> Floats:
-    """Return the points of all keyframes, without those that the newest one sees better."""
-    now, older = keyframes[0], keyframes[1:]
-    clouds = [now.points()]
-    for keyframe in older:
-        points = keyframe.points()
-        clouds.append(points[~now.read(points)[1]])
-    return np.concatenate(clouds)
+def _fused(keyframes: list[Keyframe]) -> Mesh:
+    """Return the surfaces of all keyframes, without what the newest one sees better."""
+    now = keyframes[0]
+    meshes = []
+    for keyframe in keyframes:
+        points, kept = keyframe.points(), keyframe.depth > 0.0
+        if keyframe is not now:
+            _, seen = now.read(points.reshape(-1, 3))
+            kept &= ~seen.reshape(kept.shape)
+        meshes.append(Mesh.of(points, keyframe.depth, kept, keyframe.lens.wraps))
+    return Mesh.union(meshes)
 
 
 def _bounds(depth: Floats, wraps: bool) -> Floats:

@@ -27,7 +27,7 @@ class WarpModel:
     """Warps the last RGB-D views along each plan's camera path and fills what nobody has seen.
 
     The panorama is used where there is one, else the first view; it must have depth. All frames of
-    all plans come from one cloud of points, so errors do not add up along a plan.
+    all plans come from one surface, so errors do not add up along a plan.
 
     Parameters
     ----------
@@ -121,4 +121,4 @@ class WarpModel:
             return np.empty((0, 2))
         longest = max((len(plan) for plan in plans), default=0)
         reach_m = longest * FORWARD_M + self._radius_m
-        return obstacle_places(memory.points, self._height_m, reach_m)
+        return obstacle_places(memory.mesh.points, self._height_m, reach_m)

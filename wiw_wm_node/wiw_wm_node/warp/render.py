@@ -12,6 +12,7 @@ from wiw_core.observation import Rgb
 from wiw_wm_node.warp.fill import Fill
 from wiw_wm_node.warp.lens import Mask
 from wiw_wm_node.warp.memory import Memory, moved
+from wiw_wm_node.warp.mesh import Mesh
 from wiw_wm_node.warp.splat import dense, splat, without_see_through
 
 
@@ -36,8 +37,8 @@ def render(memory: Memory, pose: Pose2, fill: Fill) -> Frame:
     if now.lens.wraps and pose.x_m == 0.0 and pose.y_m == 0.0:
         return Frame(np.asarray(roll_yaw(now.rgb, pose.yaw_rad), dtype=np.uint8), 1.0)
     lens = now.lens
-    sparse = without_see_through(splat(moved(memory.points, pose.inverse()), lens), lens.wraps)
-    depth = dense(sparse, lens.wraps)
+    there = Mesh(moved(memory.mesh.points, pose.inverse()), memory.mesh.quads)
+    depth = dense(without_see_through(splat(there, lens), lens.wraps), lens.wraps)
     points = moved(lens.points(depth), pose).reshape(-1, 3)
     rgb = np.zeros((lens.height, lens.width, 3), dtype=np.uint8)
     seen = np.zeros((lens.height, lens.width), dtype=np.bool_)

@@ -1,4 +1,7 @@
-"""Forward splatting: the depth that a camera would see of a cloud of points."""
+"""Forward splatting: how near the closest surface is in each pixel of a camera.
+
+Everything here is in *nearness*, one over the depth in metres: 0 where there is nothing.
+"""
 
 from __future__ import annotations
 
@@ -7,57 +10,104 @@ import numpy as np
 
 from wiw_wm_node.warp.fill import push_pull
 from wiw_wm_node.warp.lens import Floats, Lens
+from wiw_wm_node.warp.mesh import Indices, Mesh
 
 NEAR_M = 0.05
-"""Points closer than this to the camera are not drawn."""
+"""What is closer than this to the camera is not drawn."""
+CRACK = 1.5
+"""Quads with a side longer than this many pixels are drawn solid; smaller gaps are interpolated."""
+LARGEST_QUAD = 64
+"""Quads with a longer side, as around the poles, are drawn as their corners only."""
 SEE_THROUGH = 1.1
 """A pixel this many times deeper than what surrounds it is seen through a crack in a surface."""
 _OPPOSITE = ((0, 1), (1, 0), (1, 1), (1, -1))
 
 
-def splat(points: Floats, lens: Lens) -> Floats:
-    """Return the (H, W) depth in metres of the nearest point in each pixel; inf without one.
+def splat(mesh: Mesh, lens: Lens) -> Floats:
+    """Return the (H, W) nearness that a camera sees of a mesh given in its ``base_link``."""
+    x, y, depth = lens.project(mesh.points)
+    front = depth > NEAR_M
+    y = np.where(front, y, np.float32(np.nan))  # NaN is in no picture, nor is a quad that has it
+    nearness = np.asarray(1.0 / np.where(front, depth, 1.0), dtype=np.float32)
+    out = np.zeros((lens.height, lens.width), dtype=np.float32)
+    _draw(out, x, y, nearness, lens)
+    _draw_quads(out, x, y, nearness, mesh.quads, lens)
+    return out
 
-    Parameters
-    ----------
-    points : (N, 3) float32
-        In the ``base_link`` that carries the lens.
-    """
-    x, y, depth = lens.project(points)
-    seen = (depth > NEAR_M) & lens.inside(x, y)
+
+def _draw(out: Floats, x: Floats, y: Floats, nearness: Floats, lens: Lens) -> None:
+    """Draw points; the nearest wins."""
+    seen = lens.inside(x, y)
     row = np.clip(np.rint(y[seen]).astype(np.intp), 0, lens.height - 1)
     column = np.rint(x[seen]).astype(np.intp) % lens.width
-    nearest = np.full(lens.height * lens.width, np.inf, dtype=np.float32)
-    np.minimum.at(nearest, row * lens.width + column, depth[seen])
-    return nearest.reshape(lens.height, lens.width)
+    np.maximum.at(out.reshape(-1), row * lens.width + column, nearness[seen])
 
 
-def without_see_through(depth: Floats, wraps: bool) -> Floats:
-    """Return the depth with inf where a far surface shows between the points of a near one.
+def _draw_quads(
+    out: Floats, x: Floats, y: Floats, nearness: Floats, quads: Indices, lens: Lens
+) -> None:
+    """Draw points inside the quads that have come apart, as densely as each one needs."""
+    across, down = (_side(x, y, quads[0], quads[k], lens) for k in (1, 2))
+    longest = np.maximum(across, down)
+    apart = np.flatnonzero((longest > CRACK) & (longest <= LARGEST_QUAD))
+    quads = quads[:, apart]
+    columns = x[quads]
+    if lens.wraps:  # unroll, so that a quad across the edge is in one piece
+        turns = np.rint((columns - columns[0]) / lens.width)
+        columns -= lens.width * turns.astype(np.float32)
+    corners = np.stack([columns, y[quads], nearness[quads]])
+    # Points per side, rounded up to powers of two: few groups, each drawn at once.
+    steps = [np.ceil(np.log2(np.maximum(s[apart] / CRACK, 1.0))) for s in (across, down)]
+    group = (16 * steps[0] + steps[1]).astype(np.intp)
+    for code in np.unique(group):
+        inner = _inside(corners[:, :, group == code], 2 ** (code // 16), 2 ** (code % 16))
+        if lens.wraps:
+            inner[0] = (inner[0] + 0.5) % lens.width - 0.5
+        _draw(out, inner[0], inner[1], inner[2], lens)
 
-    Near points spread out as the camera approaches them. A pixel is seen through if the pixels on
-    two opposite sides of it, one or two away, are both much nearer.
+
+def _side(x: Floats, y: Floats, one: Indices, other: Indices, lens: Lens) -> Floats:
+    """Return the length in pixels of a side of each quad, along the longer axis."""
+    dx = np.abs(x[other] - x[one])
+    if lens.wraps:
+        dx = np.minimum(dx, lens.width - dx)
+    return np.asarray(np.maximum(dx, np.abs(y[other] - y[one])), dtype=np.float32)
+
+
+def _inside(corners: Floats, across: int, down: int) -> Floats:
+    """Return x, y and nearness, (3, N), of across x down points inside quads of (3, 4, M)."""
+    u = ((np.arange(across) + 0.5) / across).astype(np.float32)[:, None, None]
+    v = ((np.arange(down) + 0.5) / down).astype(np.float32)[:, None]
+    a, b, c, d = (corners[:, None, None, k] for k in range(4))
+    top, bottom = a + (b - a) * u, c + (d - c) * u
+    return np.asarray(top + (bottom - top) * v, dtype=np.float32).reshape(3, -1)
+
+
+def without_see_through(nearness: Floats, wraps: bool) -> Floats:
+    """Return the nearness with 0 where a far surface shows between the points of a near one.
+
+    A pixel is seen through if the pixels on two opposite sides of it, one or two away, are both
+    much nearer. This mends what has no neighbours to be joined to, such as thin legs.
     """
-    height, width = depth.shape
+    height, width = nearness.shape
     pad = 2
     edge = cv2.BORDER_WRAP if wraps else cv2.BORDER_REPLICATE
-    padded = cv2.copyMakeBorder(depth, pad, pad, pad, pad, edge)
+    padded = cv2.copyMakeBorder(nearness, pad, pad, pad, pad, edge)
     around = np.asarray(padded, dtype=np.float32)
 
     def shifted(rows: int, columns: int) -> Floats:
         return around[pad + rows : pad + rows + height, pad + columns : pad + columns + width]
 
-    cover = np.full_like(depth, np.inf)
+    cover = np.zeros_like(nearness)
     for step in (1, 2):
         for r, c in _OPPOSITE:
-            pair = np.maximum(shifted(step * r, step * c), shifted(-step * r, -step * c))
-            np.minimum(cover, pair, out=cover)
-    return np.where(depth > SEE_THROUGH * cover, np.float32(np.inf), depth)
+            pair = np.minimum(shifted(step * r, step * c), shifted(-step * r, -step * c))
+            np.maximum(cover, pair, out=cover)
+    return np.where(SEE_THROUGH * nearness < cover, np.float32(0.0), nearness)
 
 
-def dense(depth: Floats, wraps: bool) -> Floats:
-    """Return the (H, W) depth with gaps interpolated in inverse depth: a guess, to be verified."""
-    known = np.isfinite(depth)
-    inverse = np.where(known, 1.0 / depth, 0.0).astype(np.float32)
-    filled = push_pull(inverse[..., None], known.astype(np.float32), wraps)[..., 0]
+def dense(nearness: Floats, wraps: bool) -> Floats:
+    """Return the (H, W) depth in metres with gaps interpolated: a guess, to be verified."""
+    known = (nearness > 0.0).astype(np.float32)
+    filled = push_pull(nearness[..., None], known, wraps)[..., 0]
     return (1.0 / np.maximum(filled, 1e-6)).astype(np.float32)

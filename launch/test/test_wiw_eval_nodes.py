@@ -1,0 +1,109 @@
+"""``wiw eval`` over ROS 2: three real node processes per worker, with fakes inside."""
+
+from __future__ import annotations
+
+import os
+import signal
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from wiw import results
+from wiw.domains import claim
+from wiw.evaluate import evaluate
+from wiw.study import Settings, Study
+from wiw_core.errors import ErrorCode
+
+pytestmark = pytest.mark.system
+
+SETTINGS = Settings(
+    ("ignav",),
+    ("none", "fake", "copy"),
+    episodes=3,
+    environment="fake",
+    film=1,
+    proposer="fake",
+    reviser="fake",
+)
+
+
+class Watcher:
+    """Notes outcomes; does ``then`` after each."""
+
+    def __init__(self, then=lambda count: None):
+        self.outcomes = []
+        self._then = then
+
+    def begin(self, jobs):
+        pass
+
+    def ended(self, job, outcome):
+        self.outcomes.append((job, outcome))
+        self._then(len(self.outcomes))
+
+
+def decisions(study: Study) -> dict[tuple[str, str], object]:
+    """Return everything of the records that does not depend on the clock."""
+    return {
+        (arm, episode_id): (
+            record.result,
+            [
+                (d.decision.plan, d.executed, d.decision.chosen, d.base_pose)
+                for d in record.decisions
+            ],
+        )
+        for (_, arm), mine in results.read_records(study).items()
+        for episode_id, record in mine.items()
+    }
+
+
+def nodes_of(study: Study) -> list[int]:
+    """Return the running nodes that a study has started."""
+    logs = {str(path.resolve()) for path in (study.folder / "logs").glob("*.log")}
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            writes_to = os.readlink(process / "fd" / "1")
+        except OSError:
+            continue
+        if writes_to in logs:
+            found.append(int(process.name))
+    return found
+
+
+def test_nodes_and_in_process_take_the_same_decisions_and_no_node_is_left(tmp_path):
+    over_ros = Study.open(tmp_path / "ros", SETTINGS)
+    evaluate(over_ros, 1, Watcher())
+    assert nodes_of(over_ros) == []
+    here = Study.open(tmp_path / "here", replace(SETTINGS, in_process=True))
+    evaluate(here, 1, Watcher())
+    assert decisions(over_ros) == decisions(here)
+    films = {p.relative_to(over_ros.folder) for p in over_ros.folder.glob("*/*/film/*/film.json")}
+    assert films == {p.relative_to(here.folder) for p in here.folder.glob("*/*/film/*/film.json")}
+
+
+@pytest.mark.parametrize("victim", ["wm_node", "planner_node", "env_bridge"])
+def test_a_node_that_dies_is_started_again_and_the_study_completes(tmp_path, victim):
+    study = Study.open(tmp_path / "run", replace(SETTINGS, arms=("fake",), episodes=4))
+
+    def kill(count: int) -> None:
+        if count == 2:
+            log = str((study.folder / "logs" / f"worker0_{victim}.log").resolve())
+            for pid in nodes_of(study):
+                if os.readlink(f"/proc/{pid}/fd/1") == log:
+                    os.kill(pid, signal.SIGKILL)
+
+    watcher = Watcher(kill)
+    evaluate(study, 1, watcher)
+    assert study.complete()
+    assert watcher.outcomes[-1][1].code is ErrorCode.OK
+    faults = results.tabulate(results.read_records(study))[0].faults
+    assert faults <= 1
+
+
+def test_domains_of_two_evaluations_differ():
+    (first, one), (second, two) = claim(), claim()
+    one.close()
+    two.close()
+    assert first != second
