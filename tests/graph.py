@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +24,15 @@ MODULES = {
     "planner_node": "wiw_planner_node.node",
 }
 FAKES: dict[str, dict[str, Any]] = {
-    "env_bridge": {"environment": "fake"},
+    "env_bridge": {"environment": "fake", "oracle_height": 72, "oracle_width": 128},
     "wm_node": {"model": "fake"},
     "planner_node": {
         "rollout_servers": ["wm_node/rollout"],
         "proposer": "fake",
         "reviser": "fake",
-        "rollout_deadline_s": 20.0,
+        "rollout_deadline_s": 3.0,
+        "record_dir": "",
+        "record_frames": 0,
     },
 }
 
@@ -73,6 +76,24 @@ class Graph:
         assert self.probe.set(node, **parameters) == [""] * len(parameters)
         assert self.probe.change(node, "configure"), self.nodes[name].output
         assert self.probe.change(node, "activate"), self.nodes[name].output
+
+    @contextmanager
+    def changed(self, name: str, **parameters: Any) -> Iterator[None]:
+        """Run with other parameters; then restore the node, or replace it if it has died."""
+        self.reconfigure(name, **parameters)
+        try:
+            yield
+        finally:
+            if self.nodes[name].process.poll() is None:
+                before = {key: FAKES[name].get(key, []) for key in parameters}
+                self.reconfigure(name, **before)
+            else:
+                self.replace(name)
+
+    def replace(self, name: str) -> None:
+        """Start a node that has died anew, and wait until it works."""
+        self.start(name)
+        self.until_active(name)
 
     def send(
         self,

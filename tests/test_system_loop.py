@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +15,8 @@ from wiw_core.errors import ErrorCode
 from wiw_core.fakes.environment import FakeEnvironment
 from wiw_core.fakes.world_model import FakeWorldModel
 from wiw_core.loop import run_episode
+from wiw_core.records import finished, read_episode, record_path
+from wiw_planner_node.film import filmed
 from wiw_planner_node.policy import make_policy
 
 pytestmark = pytest.mark.system
@@ -51,11 +54,8 @@ def test_what_the_robot_sees_arrives_unchanged(graph: Graph) -> None:
     policy = make_policy("ignav", FakeWorldModel(), **options, reviser_parameters=score)
     expected: list[Decision] = []
     run_episode(FakeEnvironment(), "ignav", "val_001", policy, on_decision=expected.append)
-    graph.reconfigure("planner_node", **options, reviser_parameters=["score_by=value"])
-    try:
+    with graph.changed("planner_node", **options, reviser_parameters=["score_by=value"]):
         result, decisions = graph.run("ignav", "val_001")
-    finally:
-        graph.reconfigure("planner_node", proposer="fake", reviser="fake", reviser_parameters=[])
     assert result.code == ErrorCode.OK, result.message
     assert [comparable(d) for d in decisions] == [comparable(d) for d in expected]
     assert all(math.isfinite(c.score) for d in decisions for c in d.candidates)
@@ -77,27 +77,44 @@ def test_a_misspelt_name_gets_the_nearest_one(
 
 
 def test_a_second_episode_is_refused_while_one_runs(graph: Graph) -> None:
-    graph.reconfigure("wm_node", model_parameters=["fault=hang"])
-    first = graph.send()
-    graph.until_imagining()
-    second, _ = graph.run()
-    assert second.code == ErrorCode.BUSY
-    graph.probe.cancel(first)
-    assert graph.probe.result(first).result.code == ErrorCode.ABORTED_BY_USER
-    graph.reconfigure("wm_node", model_parameters=["fault=none"])
+    with graph.changed("wm_node", model_parameters=["fault=hang"]):
+        first = graph.send()
+        graph.until_imagining()
+        second, _ = graph.run()
+        assert second.code == ErrorCode.BUSY
+        graph.probe.cancel(first)
+        assert graph.probe.result(first).result.code == ErrorCode.ABORTED_BY_USER
     assert graph.works()
 
 
 def test_a_cancelled_episode_is_closed_as_the_users_wish(graph: Graph) -> None:
-    graph.reconfigure("env_bridge", environment_parameters=["action_seconds=0.5"])
-    handle = graph.send()
-    graph.probe.until(graph.moving, 20.0, "the robot moves")
-    graph.probe.cancel(handle)
-    result = graph.probe.result(handle).result
-    assert graph.judged(result).status is EpisodeStatus.ABORTED_USER
-    graph.probe.until(lambda: not graph.moving(), 5.0, "the robot holds")
-    graph.reconfigure("env_bridge", environment_parameters=["action_seconds=0"])
+    with graph.changed("env_bridge", environment_parameters=["action_seconds=0.5"]):
+        handle = graph.send()
+        graph.probe.until(graph.moving, 20.0, "the robot moves")
+        graph.probe.cancel(handle)
+        result = graph.probe.result(handle).result
+        assert graph.judged(result).status is EpisodeStatus.ABORTED_USER
+        graph.probe.until(lambda: not graph.moving(), 5.0, "the robot holds")
     assert graph.works()
+
+
+def test_records_and_films_over_ros_are_those_of_one_process(graph: Graph, tmp_path: Path) -> None:
+    policy = make_policy("ignav", FakeWorldModel(), proposer="fake", reviser="fake")
+    env, policy, recorder = filmed(tmp_path / "local", FakeEnvironment(), policy)
+    run_episode(env, "ignav", "val_001", policy, recorder=recorder)
+    folder = tmp_path / "remote"
+    with graph.changed("planner_node", record_dir=str(folder), record_frames=1):
+        results = [graph.run("ignav", episode_id)[0] for episode_id in ("val_001", "val_002")]
+    assert [r.code for r in results] == [ErrorCode.OK] * 2
+    assert finished(folder) == ["val_001", "val_002"]
+    record = read_episode(record_path(folder, "val_001"))
+    assert len(record.decisions) == results[0].result.decisions
+    assert [f.name for f in (folder / "film").iterdir()] == ["val_001"]
+    pictures = sorted(f.name for f in (tmp_path / "local").iterdir())
+    assert pictures == sorted(f.name for f in (folder / "film" / "val_001").iterdir())
+    for name in pictures:
+        ours, theirs = tmp_path / "local" / name, folder / "film" / "val_001" / name
+        assert ours.read_bytes() == theirs.read_bytes(), name
 
 
 def test_several_episodes_after_one_another_need_no_restart(graph: Graph) -> None:

@@ -85,7 +85,7 @@ def test_nodes_and_in_process_take_the_same_decisions_and_no_node_is_left(tmp_pa
 
 @pytest.mark.parametrize("victim", ["wm_node", "planner_node", "env_bridge"])
 def test_a_node_that_dies_is_started_again_and_the_study_completes(tmp_path, victim):
-    study = Study.open(tmp_path / "run", replace(SETTINGS, arms=("fake",), episodes=4))
+    study = Study.open(tmp_path / "run", replace(SETTINGS, tasks=("ignav", "ar"), arms=("fake",)))
 
     def kill(count: int) -> None:
         if count == 2:
@@ -98,8 +98,8 @@ def test_a_node_that_dies_is_started_again_and_the_study_completes(tmp_path, vic
     evaluate(study, 1, watcher)
     assert study.complete()
     assert watcher.outcomes[-1][1].code is ErrorCode.OK
-    faults = results.tabulate(results.read_records(study))[0].faults
-    assert faults <= 1
+    # The job under way may be lost, and the next one while DDS still believes in the dead node.
+    assert sum(row.faults for row in results.tabulate(results.read_records(study))) <= 2
 
 
 def test_domains_of_two_evaluations_differ():

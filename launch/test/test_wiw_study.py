@@ -154,4 +154,4 @@ def test_differences_are_paired_and_leave_faults_out(study):
     assert row.versus["none"].pairs == 2
     assert row.versus["none"].success.estimate == 1.0
     assert row.faults == 1 and row.summary.n == 3
-    assert results.sentences([row]) == ["ignav: copy (+1.00 [+1.00, +1.00]) beats none."]
+    assert results.sentences([row]) == ["ignav: copy (+1.00 [+1.00, +1.00], 2 pairs) beats none."]

@@ -38,8 +38,8 @@ def evaluate(study: Study, workers: int, watcher: Watcher) -> None:
     Raises
     ------
     WiwError
-        If the environment cannot list the episodes, or :data:`FUSE` jobs in a row could not run; those
-        are not recorded, and will be run again.
+        If the environment cannot list the episodes, or :data:`FUSE` jobs in a row could not run;
+        those are not recorded, and will be run again.
     """
     if not study.complete():
         _Sitting(study, workers, watcher).run()
@@ -94,7 +94,7 @@ class _Sitting:
             worker.send(self._jobs.popleft())
 
     def _collect(self, worker: Worker) -> Worker:
-        """Take a worker's answer; return it, or its successor if it is dead."""
+        """Take a worker's answer; return the worker, or its successor if it is dead."""
         job = worker.job
         assert job is not None
         try:

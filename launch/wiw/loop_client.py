@@ -24,6 +24,16 @@ from wiw_ros.convert import result_from_msg
 
 READY_S = 60.0
 """Seconds for a node to appear, and for a transition: loading a large model takes its time."""
+TRY_S = 2.0
+"""Seconds after which a request without a reply is sent again."""
+TRANSITIONS = {
+    Transition.TRANSITION_CONFIGURE: ("configure", State.PRIMARY_STATE_INACTIVE),
+    Transition.TRANSITION_ACTIVATE: ("activate", State.PRIMARY_STATE_ACTIVE),
+    Transition.TRANSITION_DEACTIVATE: ("deactivate", State.PRIMARY_STATE_INACTIVE),
+    Transition.TRANSITION_CLEANUP: ("clean up", State.PRIMARY_STATE_UNCONFIGURED),
+}
+"""What each transition is called and where it leads."""
+STABLE = {state for _, state in TRANSITIONS.values()}
 Check = Callable[[], None]
 """Called while waiting; raises to give up."""
 
@@ -93,13 +103,12 @@ class LoopClient:
         """
         state = self._state(name)
         if state == State.PRIMARY_STATE_ACTIVE:
-            self._change(name, Transition.TRANSITION_DEACTIVATE, "deactivate")
-            state = State.PRIMARY_STATE_INACTIVE
+            state = self._change(name, Transition.TRANSITION_DEACTIVATE)
         if state == State.PRIMARY_STATE_INACTIVE:
-            self._change(name, Transition.TRANSITION_CLEANUP, "clean up")
+            self._change(name, Transition.TRANSITION_CLEANUP)
         self._set(name, parameters)
-        self._change(name, Transition.TRANSITION_CONFIGURE, "configure")
-        self._change(name, Transition.TRANSITION_ACTIVATE, "activate")
+        self._change(name, Transition.TRANSITION_CONFIGURE)
+        self._change(name, Transition.TRANSITION_ACTIVATE)
 
     def wait_active(self, name: str) -> None:
         """Wait until a node that starts by itself is active; raises ``NOT_ACTIVE``."""
@@ -114,13 +123,27 @@ class LoopClient:
         self._thread.join(timeout=2.0)
 
     def _state(self, name: str) -> int:
-        request = GetState.Request()
-        return int(self._call(GetState, f"{name}/get_state", request).current_state.id)
+        reply = self._call(GetState, f"{name}/get_state", GetState.Request())
+        return int(reply.current_state.id)
 
-    def _change(self, name: str, transition: int, verb: str) -> None:
+    def _change(self, name: str, transition: int) -> int:
+        """Make a transition and return the state it leads to."""
+        before, (verb, after) = self._state(name), TRANSITIONS[transition]
         request = ChangeState.Request(transition=Transition(id=transition))
-        if not self._call(ChangeState, f"{name}/change_state", request).success:
+
+        def arrived() -> bool:
+            # A reply may be lost; a second request must not follow a first one that was heard.
+            return self._state(name) != before
+
+        reply = self._call(ChangeState, f"{name}/change_state", request, arrived)
+        if not (reply.success if reply is not None else self._reaches(name, after)):
             raise WiwError(ErrorCode.NOT_ACTIVE, f"'{name}' could not {verb}.", "Its log says why.")
+        return after
+
+    def _reaches(self, name: str, state: int) -> bool:
+        late = WiwError(ErrorCode.NOT_ACTIVE, f"'{name}' is still on its way.")
+        self._until(lambda: self._state(name) in STABLE, READY_S, late)
+        return self._state(name) == state
 
     def _set(self, name: str, parameters: Mapping[str, Any]) -> None:
         messages = [
@@ -134,16 +157,32 @@ class LoopClient:
             if not result.successful:
                 raise WiwError(ErrorCode.BAD_PARAMETER, f"'{name}': {result.reason}")
 
-    def _call(self, kind: Any, name: str, request: Any) -> Any:
-        # Kept, not made anew: a reply to a client that its server has not matched yet is lost.
+    def _call(
+        self, kind: Any, name: str, request: Any, arrived: Callable[[], bool] = lambda: False
+    ) -> Any:
+        """Return the reply, or None once ``arrived`` says that the request was heard all the same.
+
+        Repeated every :data:`TRY_S` seconds: for some 20 s after a node was killed its services
+        look ready, and a reply to a client that its server has not matched yet is lost.
+        """
         if name not in self._clients:
             self._clients[name] = self._node.create_client(kind, name)
-        client = self._clients[name]
+        client, until = self._clients[name], time.monotonic() + READY_S
         absent = WiwError(ErrorCode.NOT_ACTIVE, f"Nobody offers '{name}'.")
         self._until(client.service_is_ready, READY_S, absent)
-        silent = WiwError(ErrorCode.NOT_ACTIVE, f"No reply from '{name}'.")
-        until = time.monotonic() + READY_S
-        return wait(client.call_async(request), until, silent, self._check)
+        while time.monotonic() < until:
+            silent = WiwError(ErrorCode.NOT_ACTIVE, f"No reply from '{name}'.")
+            future = client.call_async(request)
+            try:
+                return wait(future, time.monotonic() + TRY_S, silent, self._check)
+            except WiwError as error:
+                if error is not silent:
+                    raise
+            finally:
+                client.remove_pending_request(future)
+            if arrived():
+                return None
+        raise silent
 
     def _until(self, ready: Callable[[], bool], timeout_s: float, late: WiwError) -> None:
         until = time.monotonic() + timeout_s

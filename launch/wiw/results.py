@@ -191,29 +191,36 @@ def write(study: Study, rows: list[Row]) -> None:
 
 
 def sentences(rows: Iterable[Row]) -> list[str]:
-    """Return what the numbers say: per task and control, who beats it, who does not."""
+    """Return what the numbers say: per task and control, who beats it and who does not."""
     said = []
     for task, mine in by_task(rows).items():
         for control in CONTROLS:
-            groups: dict[str, list[str]] = {}
+            groups: dict[str, list[str]] = {verdict: [] for verdict in PLURAL}
             for row in mine:
                 compared = row.versus.get(control)
-                if compared is None or not compared.pairs or row.arm == BASELINE:
-                    continue
-                text = f"{row.arm} ({interval(compared.success, sign=True)})"
-                groups.setdefault(compared.verdict, []).append(text)
-            said += [
-                f"{task}: {_join(arms)} {PLURAL[verdict][len(arms) > 1]} {control}."
+                if compared is not None and compared.pairs and row.arm != BASELINE:
+                    groups[compared.verdict].append(_named(row.arm, compared))
+            clauses = [
+                f"{_join(arms)} {PLURAL[verdict] if len(arms) > 1 else verdict} {control}"
                 for verdict, arms in groups.items()
+                if arms
             ]
+            if clauses:
+                said.append(f"{task}: {'; '.join(clauses)}.")
     return said
 
 
 PLURAL = {
-    "beats": ("beats", "beat"),
-    "does worse than": ("does worse than", "do worse than"),
-    "cannot be told from": ("cannot be told from", "cannot be told from"),
+    "beats": "beat",
+    "does worse than": "do worse than",
+    "cannot be told from": "cannot be told from",
 }
+
+
+def _named(arm: str, compared: Difference) -> str:
+    if compared.verdict == "cannot be told from":
+        return arm
+    return f"{arm} ({interval(compared.success, sign=True)}, {compared.pairs} pairs)"
 
 
 def _join(words: list[str]) -> str:

@@ -177,6 +177,19 @@ def test_a_panorama_larger_than_the_buffer_is_refused(renderer, poses):
     assert caught.value.code is ErrorCode.TOO_LARGE
 
 
+def test_without_gl_the_error_says_what_to_install(monkeypatch):
+    monkeypatch.setenv("MUJOCO_GL", "none")
+    renderer = Renderer(PANORAMA, FRONT)
+    with pytest.raises(WiwError) as caught:
+        renderer.layout(SCENE)
+    assert caught.value.code is ErrorCode.ENVIRONMENT_FAILED
+    assert "libegl1" in str(caught.value)
+    renderer.close()
+    with pytest.raises(WiwError):
+        renderer.layout(SCENE)
+    renderer.close()
+
+
 def test_old_scenes_make_room_and_come_back_the_same(renderer, poses):
     before, _ = renderer.panorama_view(SCENE, poses[0])
     for seed in range(2, 6):

@@ -12,6 +12,7 @@ from wiw_core.conformance.environment import check_environment
 from wiw_core.contracts import Cloneable, Environment
 from wiw_core.decisions import EpisodeStatus
 from wiw_core.errors import ErrorCode, WiwError
+from wiw_core.geometry import Pose2
 from wiw_core.observation import Projection
 from wiw_core.plans import FORWARD_M, navigation_plan
 from wiw_core.registry import ENVIRONMENTS, Registry
@@ -72,7 +73,7 @@ def test_it_is_registered_and_is_what_the_contracts_ask():
         env.close()
 
 
-def test_same_episode_gives_the_same_pixels_in_another_process_of_the_same_seed(env):
+def test_same_episode_gives_the_same_pixels_in_another_environment(env):
     _, here, _ = first(env)
     other = MujocoEnvironment(**SMALL)
     try:
@@ -161,7 +162,7 @@ def test_hold_stops_the_robot_in_mid_motion(slow):
     first(slow)
     taken = []
     plan = navigation_plan(["turn_left", "forward"])
-    worker = threading.Thread(target=lambda: taken.extend(slow.act(plan)))
+    worker = threading.Thread(target=lambda: taken.extend(slow.act(plan)), daemon=True)
     worker.start()
     assert until(lambda: slow.motion()[2] > 0.0)
     slow.hold()
@@ -183,6 +184,15 @@ def test_hold_between_actions_ends_the_motion_there(env):
     assert list(motion) == []
     assert env.observe().step == 1
     assert len(list(env.act(navigation_plan(["turn_left"])))) == 1  # a new plan moves again
+
+
+def test_a_plan_of_an_abandoned_episode_moves_nothing_in_the_next(env):
+    first(env)
+    motion = env.act(navigation_plan(["turn_left"] * 3))
+    next(motion)
+    first(env, "ar")
+    assert list(motion) == []
+    assert env.observe().step == 0
 
 
 def test_motion_in_real_time_ends_where_instant_motion_does():
@@ -282,12 +292,12 @@ def test_a_policy_is_not_told_where_the_goal_is(env):
     assert episode.privileges == ("oracle_stop",)
     assert episode.goal_view.depth is None
     assert not episode.labels
-    assert observation.base_pose.x_m == observation.base_pose.y_m == 0.0
+    assert observation.base_pose.distance_m(Pose2()) < 1e-9
 
 
 def test_bad_input_is_refused_in_one_sentence(env):
     assert "ignav" in refused(ErrorCode.UNKNOWN_TASK, lambda: env.reset("ignaw", "x"))
-    assert "ignav-val-000" in refused(
+    assert "ignav-val-" in refused(
         ErrorCode.UNKNOWN_EPISODE, lambda: env.reset("ignav", "ignav-val-00")
     )
     for wrong in (
@@ -304,7 +314,7 @@ def test_bad_input_is_refused_in_one_sentence(env):
 def test_any_thread_may_ask_for_pictures(env):
     first(env)
     seen = []
-    worker = threading.Thread(target=lambda: seen.append(env.observe()))
+    worker = threading.Thread(target=lambda: seen.append(env.observe()), daemon=True)
     worker.start()
     worker.join(timeout=30.0)
     assert np.array_equal(seen[0].view("front").rgb, env.observe().view("front").rgb)

@@ -90,11 +90,17 @@ def execute(probe: Probe, goal: ExecutePlan.Goal) -> Any:
     return probe.result(send(probe, goal))
 
 
-def start_moving(probe: Probe) -> Any:
+def start_moving(probe: Probe) -> tuple[Any, list[Any]]:
     """Send a motion that takes long, and wait until odom says that the robot moves."""
     odom = probe.record(Odometry, "odom", ODOMETRY)
     handle = send(probe, command("forward", "forward"))
-    probe.until(lambda: bool(odom) and odom[-1][1].twist.twist.linear.x > 0, 20.0, "motion")
+    ended = handle.get_result_async()
+
+    def moves() -> bool:
+        return ended.done() or (bool(odom) and odom[-1][1].twist.twist.linear.x > 0)
+
+    probe.until(moves, 20.0, "motion")
+    assert not ended.done(), ended.result()
     return handle, odom
 
 

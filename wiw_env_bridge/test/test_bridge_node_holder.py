@@ -47,6 +47,7 @@ def bridge(probe: Probe, tmp_path: Path) -> Iterator[NodeProcess]:
 def holder(probe: Probe, tmp_path: Path) -> Iterator[NodeProcess]:
     beats = probe.record(Heartbeat, "heartbeat", HEARTBEAT)
     with NodeProcess("wiw_ros.fake_node", tmp_path, name="holder") as holder:
+        probe.until_state("holder", "active")
         probe.until(lambda: any(m.node == "/holder" for _, m in beats), 30.0, "a heartbeat")
         yield holder
 
@@ -66,7 +67,9 @@ def start_moving(probe: Probe, holder: str) -> tuple[Any, list[Any]]:
         holder=holder,
     )
     handle = probe.send(ExecutePlan, "env_bridge/execute_plan", goal)
-    probe.until(lambda: bool(odom) and moving(odom), 20.0, "motion")
+    ended = handle.get_result_async()
+    probe.until(lambda: ended.done() or (bool(odom) and moving(odom)), 20.0, "motion")
+    assert not ended.done(), ended.result()
     return handle, odom
 
 

@@ -224,6 +224,7 @@ def test_a_restarted_model_has_lost_its_goal(graph: Graph) -> None:
     peer, ending = graph.peer("wm"), threading.Event()
 
     def restarts(handle: Any) -> Any:
+        ending.wait(0.3)  # a beat or two of the old life
         peer.restart()
         ending.wait(20.0)
         return good_model(handle)
@@ -236,6 +237,21 @@ def test_a_restarted_model_has_lost_its_goal(graph: Graph) -> None:
     error = failure(lambda: list(model.rollout(request())))
     assert error.code is ErrorCode.WM_DIED and "restarted" in error.message
     ending.set()
+
+
+def test_a_model_that_had_restarted_before_the_goal_is_not_lost(graph: Graph) -> None:
+    peer, ending = graph.peer("wm"), threading.Event()
+
+    def steady(handle: Any) -> Any:
+        ending.wait(0.5)
+        return good_model(handle)
+
+    serve_model(peer, steady)
+    model = graph.model("wm/rollout", lost_after_s=10.0)
+    while graph.liveness.silence_s("/wm") > 0.2 or peer._count < 5:
+        ending.wait(0.05)
+    peer.restart()
+    assert len(list(model.rollout(request()))) == 5
 
 
 def test_a_model_that_outlasts_the_deadline_is_cancelled(graph: Graph) -> None:
@@ -502,3 +518,5 @@ def test_hold_without_motion_does_nothing_and_close_is_repeatable(graph: Graph) 
     env = graph.environment()
     env.hold()
     env.close()
+    env.close()
+    env.hold()

@@ -150,14 +150,26 @@ def test_a_malformed_key_value_is_refused(entry: str) -> None:
     assert "model_parameters" in str(caught.value)
 
 
-def plugin(fault: str = "none", rate: float = 1.0, count: int = 1, loud: bool = False) -> None:
+def plugin(
+    fault: str = "none",
+    rate: float = 1.0,
+    count: int = 1,
+    loud: bool = False,
+    views: tuple[str, ...] = (),
+) -> None:
     """Stand in for a plugin's constructor."""
 
 
 def test_a_key_value_is_read_in_the_type_that_the_plugin_declares() -> None:
-    entries = ["fault=nan", "rate=2", "count=3", "loud=True"]
+    entries = ["fault=nan", "rate=2", "count=3", "loud=True", "views=front, back"]
     values = key_values(entries, "p", plugin)
-    assert values == {"fault": "nan", "rate": 2.0, "count": 3, "loud": True}
+    assert values == {
+        "fault": "nan",
+        "rate": 2.0,
+        "count": 3,
+        "loud": True,
+        "views": ("front", "back"),
+    }
     assert isinstance(values["rate"], float)
 
 

@@ -6,6 +6,7 @@ import os
 import queue
 import signal
 import threading
+import time
 import traceback
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -13,6 +14,7 @@ from typing import Any
 
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from rclpy.action import ActionServer
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.clock import Clock, ClockType
 from rclpy.executors import ExternalShutdownException, MultiThreadedExecutor
@@ -29,6 +31,8 @@ from wiw_ros.qos import DIAGNOSTICS, HEARTBEAT
 HEARTBEAT_S = 0.1
 SHUTDOWN_S = 5.0
 """Longest time from a signal to the end of the process."""
+ANSWER_S = 1.0
+"""Longest time for the results of goals that a shutdown ends."""
 THREADS = 16
 """Executor threads; each goal in progress holds one, the heartbeat needs one."""
 
@@ -143,7 +147,7 @@ class ManagedNode(LifecycleNode):
             self.fail(error)
             self._quietly(self.stop)
             return TransitionCallbackReturn.FAILURE
-        self._beats, self.is_active = 0, True
+        self.is_active = True
         self.get_logger().info("active")
         return TransitionCallbackReturn.SUCCESS
 
@@ -251,16 +255,15 @@ def run(node_class: Callable[[], ManagedNode], args: Sequence[str] | None = None
 
     # Threads cannot be ended: a plugin that is stuck must not keep the process.
     down = threading.Event()
-    last_resort = threading.Timer(
-        SHUTDOWN_S - 0.5, lambda: os._exit(code if down.is_set() else 1)
-    )
+    last_resort = threading.Timer(SHUTDOWN_S - 0.5, lambda: os._exit(code if down.is_set() else 1))
     last_resort.daemon = True
     last_resort.start()
     try:
-        node.trigger_shutdown()  # the executor still turns, so that open goals get their result
+        node.trigger_shutdown()
     except Exception as error:  # noqa: BLE001 - also in the middle of a transition the robot must hold
         node.fail(error)
         node.on_shutdown(LifecycleState(state_id=0, label="unknown"))
+    _answer_open_goals(executor, node)
     down.set()
     ending.set()
     executor.shutdown(timeout_sec=1.0)
@@ -268,6 +271,19 @@ def run(node_class: Callable[[], ManagedNode], args: Sequence[str] | None = None
     node.destroy_node()
     rclpy.try_shutdown()
     return code
+
+
+def _answer_open_goals(executor: MultiThreadedExecutor, node: ManagedNode) -> None:
+    """Let the executor send the results of goals that the shutdown has just ended."""
+    servers = [w for w in node.waitables if isinstance(w, ActionServer)]
+    end = time.monotonic() + ANSWER_S
+    while time.monotonic() < end:
+        results = [f for s in servers for f in list(s._result_futures.values())]
+        turned = threading.Event()
+        executor.create_task(turned.set)  # runs behind the replies that are queued already
+        turned.wait(ANSWER_S)
+        if all(result.done() for result in results):
+            return
 
 
 def _spin(executor: MultiThreadedExecutor, node: ManagedNode, ending: threading.Event) -> None:

@@ -215,8 +215,9 @@ def key_values(
     name : str
         The parameter that holds the entries, for error messages.
     factory : callable, optional
-        The plugin: a value is read in the type of its default. Without one, or without a default,
-        it is a flag, a whole number, a number or a text, whichever fits first.
+        The plugin: a value is read in the type of its default, a tuple as texts between commas.
+        Without one, or without a default, it is a flag, a whole number, a number or a text,
+        whichever fits first.
 
     Raises
     ------
@@ -263,4 +264,5 @@ _READERS: dict[type, Callable[[str], Any]] = {
     int: int,
     float: float,
     str: str,
+    tuple: lambda text: tuple(part.strip() for part in text.split(",") if part.strip()),
 }

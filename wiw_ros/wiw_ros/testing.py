@@ -31,6 +31,8 @@ from wiw_ros.transport import environment
 
 READY_S = 30.0
 """Longest wait for a node to come up on a busy machine."""
+ASK_S = 3.0
+"""Time after which a question that does no harm is asked again."""
 TRANSITIONS = {"configure": 1, "cleanup": 2, "activate": 3, "deactivate": 4}
 """lifecycle_msgs/Transition ids."""
 
@@ -139,6 +141,7 @@ class Probe:
         self._group = ReentrantCallbackGroup()
         self._news = threading.Condition()
         self._clients: dict[str, Any] = {}
+        self._introduced: set[str] = set()
         self._spinner = threading.Thread(target=self._executor.spin, daemon=True)
         self._spinner.start()
 
@@ -181,11 +184,11 @@ class Probe:
 
     def call(self, service_type: Any, name: str, request: Any, timeout_s: float = READY_S) -> Any:
         """Call a service and return its response, whatever its code."""
-        client = self._clients.get(name)
-        if client is None:
-            client = self.node.create_client(service_type, name, callback_group=self._group)
-            self._clients[name] = client
-        assert client.wait_for_service(timeout_s), f"nobody offers the service {name}"
+
+        def make() -> Any:
+            return self.node.create_client(service_type, name, callback_group=self._group)
+
+        client = self._met(name, make, "wait_for_service", timeout_s)
         return self.wait(client.call_async(request), timeout_s, name)
 
     def send(
@@ -197,17 +200,16 @@ class Probe:
         timeout_s: float = READY_S,
     ) -> Any:
         """Send a goal and return its accepted handle."""
-        client = self._clients.get(name)
-        if client is None:
-            client = SafeActionClient(self.node, action_type, name, callback_group=self._group)
-            self._clients[name] = client
-        assert client.wait_for_server(timeout_s), f"nobody offers the action {name}"
+
+        def make() -> Any:
+            return SafeActionClient(self.node, action_type, name, callback_group=self._group)
 
         def take(message: Any) -> None:
             with self._news:
                 feedback(message.feedback)
                 self._news.notify_all()
 
+        client = self._met(name, make, "wait_for_server", timeout_s)
         handle = self.wait(client.send_goal_async(goal, feedback_callback=take), timeout_s, name)
         assert handle.accepted, f"{name} rejected the goal"
         return handle
@@ -221,9 +223,19 @@ class Probe:
         self.wait(handle.cancel_goal_async(), timeout_s, "the cancellation")
 
     def state(self, node: str, timeout_s: float = READY_S) -> str:
-        """Return a managed node's lifecycle state."""
-        reply = self.call(GetState, f"{node}/get_state", GetState.Request(), timeout_s)
-        return str(reply.current_state.label)
+        """Return a managed node's lifecycle state; asks again where an answer was lost."""
+        end = time.monotonic() + timeout_s
+        while True:
+            left = end - time.monotonic()
+            try:
+                reply = self.call(
+                    GetState, f"{node}/get_state", GetState.Request(), max(0.1, min(left, ASK_S))
+                )
+            except (WiwError, AssertionError):
+                if left <= ASK_S:
+                    raise
+                continue
+            return str(reply.current_state.label)
 
     def change(self, node: str, transition: str, timeout_s: float = READY_S) -> bool:
         """Ask for a transition of :data:`TRANSITIONS`; return whether it succeeded."""
@@ -248,6 +260,20 @@ class Probe:
             assert time.monotonic() < end, f"{node} is {now}, not {state}"
             with self._news:
                 self._news.wait(0.1)
+
+    def _met(self, name: str, make: Callable[[], Any], wait: str, timeout_s: float) -> Any:
+        """Return the client of that name, made and introduced to its server at the first use."""
+        client = self._clients.get(name)
+        if client is None:
+            client = self._clients[name] = make()
+        assert getattr(client, wait)(timeout_s), f"nobody offers {name}"
+        node = name.rpartition("/")[0]
+        if name not in self._introduced and f"{node}/get_state" in self._introduced:
+            # DDS drops a reply to a client that the server has not discovered yet: let the server
+            # answer one question after it could have discovered this one.
+            self.state(node, timeout_s)
+        self._introduced.add(name)
+        return client
 
     def wait(self, future: Any, timeout_s: float = READY_S, what: str = "a future") -> Any:
         """Wait for what a future brings; raises ``INTERNAL`` after ``timeout_s``."""

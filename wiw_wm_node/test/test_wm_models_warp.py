@@ -119,6 +119,22 @@ def test_no_depth_is_a_clear_error_and_never_a_guess(view) -> None:
     assert error.value.code is ErrorCode.DEPTH_REQUIRED
 
 
+def test_a_front_view_without_intrinsics_is_refused() -> None:
+    view = replace(front_view(START), intrinsics=np.zeros((3, 3)))
+    with pytest.raises(WiwError, match="'front' has no intrinsics") as error:
+        list(WarpModel(**SIZE).rollout(ask([F], observe(START, view))))
+    assert error.value.code is ErrorCode.BAD_IMAGE
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_front_camera_turned_to_where_it_never_looked_imagines_with_no_confidence() -> None:
+    now = observe(START, front_view(START))
+    (rollout,) = WarpModel(**SIZE).rollout(ask([L] * 8, now))
+    assert rollout.confidence[0] > 0.5
+    assert (np.diff(rollout.confidence) <= 0).all()
+    assert rollout.confidence[-1] == 0.0
+
+
 @pytest.mark.parametrize("bad", [0.0, -1.0, math.nan, math.inf])
 def test_depth_without_one_valid_pixel_is_no_depth(bad: float) -> None:
     view = panorama_view(START)

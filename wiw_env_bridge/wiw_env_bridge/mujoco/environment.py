@@ -212,7 +212,7 @@ class MujocoEnvironment:
 
     def _execute(self, episode: _OpenEpisode, plan: Plan, observe: bool) -> Iterator[Transition]:
         for index, action in enumerate(plan.actions):
-            if self._halt.is_set():
+            if self._halt.is_set() or self._open is not episode:
                 return
             before = self._state
             motion = plan_motion(episode.layout.grid, before.pose, action)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +16,7 @@ REACHABLE_M2 = 0.5
 """A room counts as reachable when the robot can stand on at least this much of its floor."""
 _TRIES = 40
 _DOOR_CLEAR_M = 0.75
+_Where = Callable[[np.random.Generator, Room, str], tuple[float, float, float]]
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,15 @@ def fits(plan: FloorPlan, placed: Sequence[Placement], new: Placement, gap_m: fl
     return True
 
 
-def _try_to_place(rng, plan, placed, kind, room, where, gap_m) -> None:  # type: ignore[no-untyped-def]
+def _try_to_place(
+    rng: np.random.Generator,
+    plan: FloorPlan,
+    placed: list[Placement],
+    kind: str,
+    room: int,
+    where: _Where,
+    gap_m: float,
+) -> None:
     for _ in range(_TRIES):
         x, y, yaw = where(rng, plan.rooms[room], kind)
         piece = Placement(kind, x, y, yaw, room, len(placed))

@@ -103,7 +103,8 @@ class DistanceField:
         if not grid.is_free(goal_x_m, goal_y_m):
             raise ValueError(f"The goal ({goal_x_m}, {goal_y_m}) is not on the free floor.")
         self._grid = grid
-        self._goal = np.array([goal_x_m, goal_y_m])
+        self.goal = (goal_x_m, goal_y_m)
+        self._goal = np.array(self.goal)
         self._columns = grid.free.shape[1]
         _, towards = dijkstra(
             graph,

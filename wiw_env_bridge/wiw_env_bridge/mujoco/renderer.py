@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
 import math
+import os
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
-import mujoco
 import numpy as np
 
 from wiw_core.errors import ErrorCode, WiwError
@@ -18,6 +19,7 @@ from wiw_env_bridge.mujoco.apartment import Layout, lay_out
 from wiw_env_bridge.mujoco.boxes import target_box
 from wiw_env_bridge.mujoco.cameras import (
     CAMERA_HEIGHT_M,
+    Mask,
     PanoramaCamera,
     PinholeCamera,
     strip_hw,
@@ -49,6 +51,7 @@ class Renderer:
         self._buffer_hw = max(h for h, _ in cameras), max(w for _, w in cameras)
         self._stages: OrderedDict[int, Stage] = OrderedDict()
         self._gl: Any = None
+        self._closed = False
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="render")
 
     def layout(self, seed: int) -> Layout:
@@ -94,11 +97,12 @@ class Renderer:
 
     def close(self) -> None:
         """Free the GL context and end the thread; idempotent."""
-        if self._thread is not None and not self._thread._shutdown:
+        if not self._closed:
             self._run(self._free)
+            self._closed = True
             self._thread.shutdown()
 
-    def _panorama_mask(self, seed: int, pose: Pose2, target: Target) -> np.ndarray:
+    def _panorama_mask(self, seed: int, pose: Pose2, target: Target) -> Mask:
         bearing = _bearing(pose, target)
         return self._run(lambda: self.panorama.mask(*self._on_stage(seed, pose, target), *bearing))
 
@@ -108,8 +112,7 @@ class Renderer:
 
     def _stage(self, seed: int) -> Stage:
         if self._gl is None:
-            self._gl = mujoco.GLContext(*self._buffer_hw[::-1])
-            self._gl.make_current()
+            self._gl = _gl_context(self._buffer_hw)
         if seed not in self._stages:
             self._stages[seed] = Stage(lay_out(seed), self._buffer_hw)
             if len(self._stages) > CACHED_SCENES:
@@ -124,7 +127,26 @@ class Renderer:
             self._gl.free()
 
     def _run(self, job: Callable[[], _T]) -> _T:
+        if self._closed:
+            raise WiwError(ErrorCode.ENVIRONMENT_FAILED, "The renderer is closed.")
         return self._thread.submit(job).result()
+
+
+def _gl_context(buffer_hw: tuple[int, int]) -> Any:
+    """Return a current GL context; raises ``ENVIRONMENT_FAILED`` where there is no GL."""
+    height, width = buffer_hw
+    platform = os.environ.get("MUJOCO_GL", "")
+    try:
+        # Not mujoco.GLContext: that was chosen when mujoco was imported, maybe before our default.
+        context = importlib.import_module(f"mujoco.{platform}").GLContext(width, height)
+        context.make_current()
+    except Exception as error:
+        raise WiwError(
+            ErrorCode.ENVIRONMENT_FAILED,
+            f"MuJoCo cannot draw off-screen with MUJOCO_GL='{platform}': {error}.",
+            "Install libegl1, libopengl0 and libgl1-mesa-dri, and set MUJOCO_GL=egl.",
+        ) from error
+    return context
 
 
 def _bearing(pose: Pose2, target: Target) -> tuple[Array, float]:

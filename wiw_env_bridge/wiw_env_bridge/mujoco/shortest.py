@@ -6,7 +6,7 @@ import heapq
 import itertools
 import math
 
-from wiw_core.geometry import Pose2
+from wiw_core.geometry import Pose2, wrap
 from wiw_core.plans import FORWARD_M, TURN_RAD, Action
 from wiw_env_bridge.mujoco.agent import plan_motion
 from wiw_env_bridge.mujoco.navigation import CELL_M, DistanceField, FloorGrid
@@ -24,29 +24,30 @@ def shortest_actions(
     A* over exact poses without contact; two poses in the same 2.5 cm cell with the same heading
     count as one. None if ``limit`` poses are not enough.
     """
+    distance = to_goal.metres(start.x_m, start.y_m)
     # Ordered by bound on the whole, then the deepest, then the oldest.
-    todo: list[tuple[int, int, int, _Key, Pose2]] = [(0, 0, 0, _key(start, 0), start)]
+    todo: list[tuple[int, int, int, _Key, Pose2, float]] = [
+        (0, 0, 0, _key(start, 0), start, distance)
+    ]
     seen: set[_Key] = set()
     count = itertools.count(1)
     while todo and len(seen) < limit:
-        _, minus_used, _, key, pose = heapq.heappop(todo)
+        _, minus_used, _, key, pose, distance = heapq.heappop(todo)
         if key in seen:
             continue
         seen.add(key)
-        distance = to_goal.metres(pose.x_m, pose.y_m)
         if distance <= radius_m:
             return -minus_used
-        turn = key[2]
-        following = [(turn + side, _turned(start, pose, turn + side)) for side in (1, -1)]
+        turns, used = key[2], 1 - minus_used
+        following = [(t, _turned(start, pose, t), distance) for t in (turns + 1, turns - 1)]
         forward = plan_motion(grid, pose, _FORWARD)
         if not forward.blocked:
-            following.append((turn, forward.at(1.0)))
-        for next_turn, next_pose in following:
-            next_key = _key(next_pose, next_turn)
-            if next_key not in seen:
-                used = 1 - minus_used
-                bound = used + _fewest(to_goal, next_pose, radius_m)
-                heapq.heappush(todo, (bound, -used, next(count), next_key, next_pose))
+            ahead = forward.at(1.0)
+            following.append((turns, ahead, to_goal.metres(ahead.x_m, ahead.y_m)))
+        for t, then, left in following:
+            if (then_key := _key(then, t)) not in seen:
+                bound = used + _fewest(then, to_goal.goal, left, radius_m)
+                heapq.heappush(todo, (bound, -used, next(count), then_key, then, left))
     return None
 
 
@@ -59,7 +60,18 @@ def _key(pose: Pose2, turns: int) -> _Key:
     return math.floor(pose.x_m / half), math.floor(pose.y_m / half), turns % _HEADINGS
 
 
-def _fewest(to_goal: DistanceField, pose: Pose2, radius_m: float) -> int:
-    """Return a lower bound on the primitives still needed: all of them forwards, straight there."""
-    left = to_goal.metres(pose.x_m, pose.y_m) - radius_m
-    return max(0, math.ceil(left / FORWARD_M - 1e-9))
+def _fewest(pose: Pose2, goal: tuple[float, float], distance_m: float, radius_m: float) -> int:
+    """Return a lower bound on the primitives still needed.
+
+    Forwards make up the geodesic distance. They also must add up to a step into the circle round
+    the goal, and only headings between the first and the last are used: hence the turns.
+    """
+    if distance_m <= radius_m:
+        return 0
+    forwards = math.ceil((distance_m - radius_m) / FORWARD_M - 1e-9)
+    dx, dy = goal[0] - pose.x_m, goal[1] - pose.y_m
+    straight_m = math.hypot(dx, dy)
+    if straight_m <= radius_m:
+        return forwards
+    off = abs(wrap(math.atan2(dy, dx) - pose.yaw_rad)) - math.asin(radius_m / straight_m)
+    return forwards + max(0, math.ceil(off / TURN_RAD - 1e-9))

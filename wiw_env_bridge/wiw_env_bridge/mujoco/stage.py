@@ -94,7 +94,8 @@ class Stage:
     def read_bodies(self, height: int, width: int) -> npt.NDArray[np.int32]:
         """Return the body each pixel shows, (H, W), rows upwards; 0 is shell and furniture."""
         rgb, _ = self.read(height, width, depth=False)
-        colour = rgb.astype(np.int32) @ np.array([1, 1 << 8, 1 << 16], np.int32)
+        # Red is the low byte and green the high one: no scene has 65536 geoms.
+        colour = rgb[..., 0].astype(np.uint16) + (rgb[..., 1].astype(np.uint16) << 8)
         return self._body_of_colour[np.minimum(colour, len(self._body_of_colour) - 1)]
 
     def body(self, name: str) -> int:

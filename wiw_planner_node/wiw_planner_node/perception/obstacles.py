@@ -11,8 +11,10 @@ from scipy import ndimage
 
 from wiw_core.cameras import panorama, pinhole
 from wiw_core.errors import ErrorCode, WiwError
-from wiw_core.geometry import T_BASE_OPTICAL, Array, Pose2
+from wiw_core.geometry import T_BASE_OPTICAL, Pose2
 from wiw_core.observation import Observation, Projection, View
+
+Points = npt.NDArray[np.float32]
 
 CELL_M = 0.05
 LOWEST_M, HIGHEST_M = 0.08, 1.10
@@ -26,13 +28,13 @@ class ObstacleMap:
 
     Parameters
     ----------
-    points : (N, 3) float64
+    points : (N, 3) float32
         Seen points in ``base_link``, metres, z from the floor.
     reach_m : float
         Half the side of the mapped square; beyond it everything is free.
     """
 
-    def __init__(self, points: Array, reach_m: float = 2.0) -> None:
+    def __init__(self, points: Points, reach_m: float = 2.0) -> None:
         cells = 2 * math.ceil(reach_m / CELL_M)
         self._half = cells // 2
         tall = (points[:, 2] > LOWEST_M) & (points[:, 2] < HIGHEST_M)
@@ -70,15 +72,17 @@ class ObstacleMap:
 
 
 def obstacle_map(observation: Observation, reach_m: float = 2.0) -> ObstacleMap:
-    """Return the obstacles in all depth views of an observation.
+    """Return the obstacles that the panorama shows, or else all views with depth.
 
     Raises
     ------
     WiwError
         ``DEPTH_REQUIRED`` if no view has any valid depth.
     """
-    clouds = [points_in_base(view) for view in observation.views if view.depth is not None]
-    points = np.concatenate(clouds) if clouds else np.zeros((0, 3))
+    views = [view for view in observation.views if view.depth is not None]
+    around = [view for view in views if view.projection is Projection.EQUIRECTANGULAR]
+    clouds = [points_in_base(view) for view in around or views]
+    points = np.concatenate(clouds) if clouds else np.zeros((0, 3), np.float32)
     if len(points) == 0:
         raise WiwError(
             ErrorCode.DEPTH_REQUIRED,
@@ -88,21 +92,26 @@ def obstacle_map(observation: Observation, reach_m: float = 2.0) -> ObstacleMap:
     return ObstacleMap(points, reach_m)
 
 
-def points_in_base(view: View) -> Array:
+def points_in_base(view: View) -> Points:
     """Return the (N, 3) points in ``base_link``, metres, of a view's valid depth, thinned out."""
     assert view.depth is not None
     height, width = view.size
     stride = max(1, height // _ROWS)
-    if view.projection is Projection.EQUIRECTANGULAR:
-        rays = _panorama_rays(height, width)[::stride, ::stride] @ T_BASE_OPTICAL[:3, :3]
-    else:
-        rays = pinhole.rays(view.intrinsics, height, width)[::stride, ::stride]
+    rays = _rays(view.projection, height, width, stride, view.intrinsics.tobytes())
     depth = view.depth[::stride, ::stride]
     valid = np.isfinite(depth) & (depth > 0.0)
     points = rays[valid] * depth[valid][:, None]
-    return np.asarray(points @ view.T_base_camera[:3, :3].T + view.T_base_camera[:3, 3])
+    rotation, camera = view.T_base_camera[:3, :3], view.T_base_camera[:3, 3]
+    return np.asarray(points @ rotation.T.astype(np.float32) + camera.astype(np.float32))
 
 
 @lru_cache(maxsize=4)
-def _panorama_rays(height: int, width: int) -> npt.NDArray[np.float64]:
-    return panorama.rays(height, width)
+def _rays(
+    projection: Projection, height: int, width: int, stride: int, intrinsics: bytes
+) -> Points:
+    """Return (rows, columns, 3): what to multiply depth with to get points in the optical frame."""
+    if projection is Projection.EQUIRECTANGULAR:
+        rays = panorama.rays(height, width) @ T_BASE_OPTICAL[:3, :3]
+    else:
+        rays = pinhole.rays(np.frombuffer(intrinsics).reshape(3, 3), height, width)
+    return np.ascontiguousarray(rays[::stride, ::stride], dtype=np.float32)

@@ -78,6 +78,7 @@ class RosEnvironment:
         self._episode = ""
         self._generation = 0
         self._reserved = 0
+        self._closed = False
         self._motion: GoalCall | None = None
 
     @property
@@ -130,7 +131,7 @@ class RosEnvironment:
     def act(self, plan: Plan, *, observe: bool = True) -> Iterator[Transition]:
         """Execute the plan; a transition is yielded once the next one, or the result, has come."""
         goal = ExecutePlan.Goal(
-            episode_id=self._episode,
+            episode_id=self._opened(),
             plan=convert.plan_to_msg(plan),
             prefix_length=len(plan),
             generation=self._generation,
@@ -176,7 +177,7 @@ class RosEnvironment:
     ) -> EpisodeResult:
         """Close the open episode; the bridge judges it."""
         request = FinishEpisode.Request(
-            episode_id=self._episode,
+            episode_id=self._opened(),
             generation=self._generation,
             answer=answer,
             confidence=confidence,
@@ -184,6 +185,7 @@ class RosEnvironment:
             fault=int(fault),
             fault_message=message,
         )
+        self._episode = ""
         reply = self._finish.call(request, self._reply_s, self._alive("finish"))
         return convert.result_from_msg(reply.result)
 
@@ -194,11 +196,19 @@ class RosEnvironment:
             motion.abandon(STILL_S)
 
     def close(self) -> None:
-        """Hold, and give the clients back to the node."""
+        """Hold, and give the clients back to the node; idempotent."""
         self.hold()
+        if self._closed:
+            return
+        self._closed = True
         for service in (self._describe, self._list, self._reset, self._finish):
             service.close()
         self._execute.destroy()
+
+    def _opened(self) -> str:
+        if not self._episode:
+            raise WiwError(ErrorCode.NO_EPISODE, "No episode is open.", "Reset one first.")
+        return self._episode
 
     def _described(self) -> Any:
         if self._description is None:

@@ -22,7 +22,9 @@ TURN_S = 0.1
 class _Pulse:
     turn: int
     count: int
-    restarts: int = 0
+    heard: int = 0
+    restarted: int = 0
+    """Which of the beats heard was the first of the newest life."""
 
 
 class Liveness:
@@ -48,7 +50,7 @@ class Liveness:
         """Begin to watch the node of this fully qualified name from now on."""
         with self._lock:
             pulse = self._pulses.get(name)
-            return Watch(self, name, self._turn, pulse.restarts if pulse else 0)
+            return Watch(self, name, self._turn, pulse.heard if pulse else 0)
 
     def silence_s(self, name: str, since_turn: int = 0) -> float:
         """Return seconds without a beat of ``name``, at most since ``since_turn``."""
@@ -57,11 +59,14 @@ class Liveness:
             last = max(pulse.turn, since_turn) if pulse else since_turn
             return (self._turn - last) * TURN_S
 
-    def restarts(self, name: str) -> int:
-        """Return how often ``name`` began to count anew."""
+    def restarted(self, name: str, since_heard: int) -> bool:
+        """Whether ``name`` began to count anew after at least one more beat than ``since_heard``.
+
+        The first beat heard may be of a new life that had begun, unheard, before the watch did.
+        """
         with self._lock:
             pulse = self._pulses.get(name)
-            return pulse.restarts if pulse else 0
+            return pulse is not None and pulse.restarted > since_heard + 1
 
     def close(self) -> None:
         """Give timer and subscription back to the node."""
@@ -75,23 +80,24 @@ class Liveness:
     def _beat(self, message: Heartbeat) -> None:
         with self._lock:
             pulse = self._pulses.setdefault(message.node, _Pulse(self._turn, message.count))
+            pulse.heard += 1
             if message.count < pulse.count:
-                pulse.restarts += 1
+                pulse.restarted = pulse.heard
             pulse.turn, pulse.count = self._turn, message.count
 
 
 class Watch:
     """One wait on one peer: lost when it falls silent, or restarts, after the watch began."""
 
-    def __init__(self, liveness: Liveness, name: str, turn: int, restarts: int) -> None:
+    def __init__(self, liveness: Liveness, name: str, turn: int, heard: int) -> None:
         self._liveness = liveness
         self.name = name
         self._turn = turn
-        self._restarts = restarts
+        self._heard = heard
 
     def lost(self, after_s: float) -> str:
         """Return why the peer counts as lost after ``after_s`` of silence; empty while it lives."""
-        if self._liveness.restarts(self.name) > self._restarts:
+        if self._liveness.restarted(self.name, self._heard):
             return "it restarted"
         silence = self._liveness.silence_s(self.name, self._turn)
         return f"no heartbeat for {silence:.1f} s" if silence >= after_s - 1e-9 else ""

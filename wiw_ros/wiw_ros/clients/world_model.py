@@ -117,7 +117,7 @@ class RosWorldModel:
                 call.abandon()
 
     def close(self) -> None:
-        """Give the clients back to the node."""
+        """Give the clients back to the node; idempotent."""
         for server in self._servers:
             server.client.destroy()
             server.describe.close()

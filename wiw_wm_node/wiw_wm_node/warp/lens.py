@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 import numpy.typing as npt
 
 from wiw_core.cameras import panorama, pinhole
+from wiw_core.errors import ErrorCode, WiwError
 from wiw_core.geometry import Array
 from wiw_core.observation import Projection, View
 
@@ -38,7 +39,17 @@ class Lens:
 
     @staticmethod
     def of(view: View, size: tuple[int, int]) -> Lens:
-        """Return the lens of a view whose image is resized to (height, width)."""
+        """Return the lens of a view whose image is resized to (height, width).
+
+        Raises ``BAD_IMAGE`` if a perspective view comes without its intrinsics.
+        """
+        focal = np.diagonal(view.intrinsics)[:2]
+        if view.projection is Projection.PERSPECTIVE and not (focal > 0.0).all():
+            raise WiwError(
+                ErrorCode.BAD_IMAGE,
+                f"The view '{view.name}' has no intrinsics, so its depth cannot be placed.",
+                "Publish a camera_info with a focal length.",
+            )
         k = pinhole.resized(view.intrinsics, view.size, size)
         return Lens(view.projection, size[0], size[1], k, view.T_base_camera)
 
@@ -56,7 +67,7 @@ class Lens:
     def rays(self) -> Floats:
         """Directions in ``base_link``, (H, W, 3): a pixel's point is ``origin + depth * ray``."""
         if self.wraps:
-            return panorama.rays(self.height, self.width).astype(np.float32)
+            return _panorama_rays(self.height, self.width)
         optical = pinhole.rays(self.k, self.height, self.width)
         return (optical @ self.T_base_camera[:3, :3].T).astype(np.float32)
 
@@ -78,3 +89,8 @@ class Lens:
             optical = local @ self.T_base_camera[:3, :3].astype(np.float32)
             pixels, depth = pinhole.project(optical, self.k)
         return pixels[..., 0], pixels[..., 1], depth
+
+
+@lru_cache(maxsize=2)
+def _panorama_rays(height: int, width: int) -> Floats:
+    return panorama.rays(height, width).astype(np.float32)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +12,7 @@ import numpy.typing as npt
 from wiw_wm_node.warp.lens import Floats, Mask
 
 Indices = npt.NDArray[np.intp]
+Image = npt.NDArray[Any]
 
 CONTINUOUS = 1.1
 """Neighbouring pixels lie on one surface if neither is more than this many times deeper."""
@@ -46,12 +47,12 @@ class Mesh:
         wraps : bool
             The left and right edges meet.
         """
-        quads = _grid(depth.shape[0], depth.shape[1], wraps)
-        quads = quads[:, kept.ravel()[quads].any(axis=0)]
-        corners = depth.ravel()[quads]
-        nearest = corners.min(axis=0)
-        joined = (nearest > 0.0) & (corners.max(axis=0) < CONTINUOUS * nearest)
-        quads = quads[:, joined]
+        nearest = np.minimum.reduce(_corners(depth, wraps))
+        farthest = np.maximum.reduce(_corners(depth, wraps))
+        joined = (nearest > 0.0) & (farthest < CONTINUOUS * nearest)
+        joined &= np.logical_or.reduce(_corners(kept, wraps))
+        pixels = np.arange(depth.size).reshape(depth.shape)
+        quads = np.stack([corner[joined] for corner in _corners(pixels, wraps)])
         used = kept.ravel() & (depth.ravel() > 0.0)
         used[quads.ravel()] = True
         index = np.cumsum(used) - 1
@@ -65,11 +66,9 @@ class Mesh:
         return Mesh(np.concatenate([m.points for m in meshes]), np.concatenate(quads, axis=1))
 
 
-@lru_cache(maxsize=4)
-def _grid(height: int, width: int, wraps: bool) -> Indices:
-    """Return the corners of every quad of an image, (4, M)."""
-    here = np.arange(height * width).reshape(height, width)
-    right = np.roll(here, -1, axis=1)
+def _corners(image: Image, wraps: bool) -> tuple[Image, Image, Image, Image]:
+    """Return what every quad of an (H, W) image has at its corners, four arrays of one shape."""
+    right = np.roll(image, -1, axis=1)
     if not wraps:
-        here, right = here[:, :-1], right[:, :-1]
-    return np.stack([a.ravel() for a in (here[:-1], right[:-1], here[1:], right[1:])])
+        image, right = image[:, :-1], right[:, :-1]
+    return image[:-1], right[:-1], image[1:], right[1:]

@@ -38,7 +38,7 @@ class WarpModel:
     stop_at_obstacles : bool
         Stop forward motion at contact, as the real robot does, instead of flying through walls.
     robot_radius_m, robot_height_m : float
-        The upright cylinder that stops.
+        The upright cylinder that stops; a centimetre more than the real one is about right.
     fill : str
         How holes are filled: a name of ``warp.fill.FILLS``.
     """
@@ -49,7 +49,7 @@ class WarpModel:
         width: int = views.WIDTH,
         context: int = 4,
         stop_at_obstacles: bool = True,
-        robot_radius_m: float = 0.2,
+        robot_radius_m: float = 0.16,
         robot_height_m: float = 1.0,
         fill: str = "push_pull",
     ) -> None:

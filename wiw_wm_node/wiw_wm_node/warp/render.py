@@ -32,18 +32,22 @@ class Frame:
 
 
 def render(memory: Memory, pose: Pose2, fill: Fill) -> Frame:
-    """Return what the camera of now would see from ``pose``, given in the ``base_link`` of now."""
+    """Return what the camera of now would see from ``pose``, given in the ``base_link`` of now.
+
+    Where nothing at all was ever seen the frame is black and its confidence 0.
+    """
     now = memory.now
     if now.lens.wraps and pose.x_m == 0.0 and pose.y_m == 0.0:
         return Frame(np.asarray(roll_yaw(now.rgb, pose.yaw_rad), dtype=np.uint8), 1.0)
     lens = now.lens
     there = Mesh(moved(memory.mesh.points, pose.inverse()), memory.mesh.quads)
-    depth = dense(without_see_through(splat(there, lens), lens.wraps), lens.wraps)
+    nearness = without_see_through(splat(there, lens), lens.wraps)
+    depth, surface = dense(nearness, lens.wraps)
     points = moved(lens.points(depth), pose).reshape(-1, 3)
     rgb = np.zeros((lens.height, lens.width, 3), dtype=np.uint8)
     seen = np.zeros((lens.height, lens.width), dtype=np.bool_)
     for keyframe in memory.keyframes:
-        left = np.flatnonzero(~seen)
+        left = np.flatnonzero(surface & ~seen)
         if not left.size:
             break
         colours, valid = keyframe.read(points[left])

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from wiw_wm_node.warp.fill import push_pull
-from wiw_wm_node.warp.lens import Floats, Lens
+from wiw_wm_node.warp.lens import Floats, Lens, Mask
 from wiw_wm_node.warp.mesh import Indices, Mesh
 
 NEAR_M = 0.05
@@ -18,6 +18,8 @@ CRACK = 1.5
 """Quads with a side longer than this many pixels are drawn solid; smaller gaps are interpolated."""
 LARGEST_QUAD = 64
 """Quads with a longer side, as around the poles, are drawn as their corners only."""
+GAP = 5
+"""Gaps less wide than this many pixels lie in a surface, wider ones between surfaces."""
 SEE_THROUGH = 1.1
 """A pixel this many times deeper than what surrounds it is seen through a crack in a surface."""
 _OPPOSITE = ((0, 1), (1, 0), (1, 1), (1, -1))
@@ -106,8 +108,17 @@ def without_see_through(nearness: Floats, wraps: bool) -> Floats:
     return np.where(SEE_THROUGH * nearness < cover, np.float32(0.0), nearness)
 
 
-def dense(nearness: Floats, wraps: bool) -> Floats:
-    """Return the (H, W) depth in metres with gaps interpolated: a guess, to be verified."""
-    known = (nearness > 0.0).astype(np.float32)
-    filled = push_pull(nearness[..., None], known, wraps)[..., 0]
-    return (1.0 / np.maximum(filled, 1e-6)).astype(np.float32)
+def dense(nearness: Floats, wraps: bool) -> tuple[Floats, Mask]:
+    """Return the (H, W) depth in metres with gaps interpolated, and where that can be trusted.
+
+    Only narrow gaps are: across a wide one the guess sweeps through free space, and may meet by
+    chance something that is seen elsewhere.
+    """
+    known = nearness > 0.0
+    filled = push_pull(nearness[..., None], known.astype(np.float32), wraps)[..., 0]
+    pad = GAP
+    edge = cv2.BORDER_WRAP if wraps else cv2.BORDER_CONSTANT
+    padded = cv2.copyMakeBorder(known.astype(np.uint8), pad, pad, pad, pad, edge)
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (GAP, GAP))
+    closed = cv2.morphologyEx(padded, cv2.MORPH_CLOSE, kernel)[pad:-pad, pad:-pad]
+    return (1.0 / np.maximum(filled, 1e-6)).astype(np.float32), closed > 0
