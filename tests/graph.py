@@ -24,7 +24,12 @@ MODULES = {
     "planner_node": "wiw_planner_node.node",
 }
 FAKES: dict[str, dict[str, Any]] = {
-    "env_bridge": {"environment": "fake", "oracle_height": 72, "oracle_width": 128},
+    "env_bridge": {
+        "environment": "fake",
+        "command_ttl_s": 5.0,  # tests share their cores: a starved planner is not a dead one
+        "oracle_height": 72,
+        "oracle_width": 128,
+    },
     "wm_node": {"model": "fake"},
     "planner_node": {
         "rollout_servers": ["wm_node/rollout"],

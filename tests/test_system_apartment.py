@@ -1,4 +1,4 @@
-"""The real thing: MuJoCo, the shipped policies, the warp model and the oracle, over ROS as in one process."""
+"""MuJoCo, the shipped policies, the warp model and the oracle: over ROS as in one process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What breaks costs one episode: a code, a closed episode, a robot that holds; the next one runs."""
+"""What breaks costs one episode: a code, a closed episode, a robot that holds; the next runs."""
 
 from __future__ import annotations
 
@@ -91,7 +91,8 @@ def test_a_bridge_killed_in_motion_still_gives_a_result(graph: Graph) -> None:
 
 
 def test_robot_holds_when_the_planner_dies_and_a_new_planner_takes_over(graph: Graph) -> None:
-    with graph.changed("env_bridge", environment_parameters=["action_seconds=0.5"]):
+    slow = ["action_seconds=0.5"]
+    with graph.changed("env_bridge", environment_parameters=slow, command_ttl_s=0.5):
         graph.send()
         graph.probe.until(graph.moving, 20.0, "the robot moves")
         graph.nodes["planner_node"].kill()

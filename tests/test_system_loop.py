@@ -98,6 +98,17 @@ def test_a_cancelled_episode_is_closed_as_the_users_wish(graph: Graph) -> None:
     assert graph.works()
 
 
+def test_a_signal_in_mid_episode_closes_it_before_the_planner_ends(graph: Graph) -> None:
+    with graph.changed("wm_node", model_parameters=["fault=hang"]):
+        handle = graph.send()
+        graph.until_imagining()
+        assert graph.nodes["planner_node"].stop() == 0, graph.nodes["planner_node"].output
+        result = graph.probe.result(handle).result
+        assert graph.judged(result).status is EpisodeStatus.ABORTED_USER
+    graph.replace("planner_node")
+    assert graph.works()
+
+
 def test_records_and_films_over_ros_are_those_of_one_process(graph: Graph, tmp_path: Path) -> None:
     policy = make_policy("ignav", FakeWorldModel(), proposer="fake", reviser="fake")
     env, policy, recorder = filmed(tmp_path / "local", FakeEnvironment(), policy)

@@ -1,6 +1,6 @@
 """Make the recogniser's weights and its card: collect crops in train apartments, train, calibrate.
 
-Run in the project's environment: ``python tools/train_recogniser.py`` (about 10 minutes on one
+Run in the project's environment: ``python tools/train_recogniser.py`` (about 15 minutes on one
 core).
 """
 
@@ -86,7 +86,7 @@ def _jitter(gaze: Gaze, rng: np.random.Generator) -> Gaze:
 def main() -> None:
     """Collect, train, report."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--scenes", type=int, default=90, help="train apartments to visit")
+    parser.add_argument("--scenes", type=int, default=108, help="train apartments to visit")
     parser.add_argument("--poses", type=int, default=14, help="places per apartment")
     parser.add_argument("--out", type=Path, default=FOLDER)
     arguments = parser.parse_args()

@@ -119,6 +119,15 @@ def test_run_file_says_what_made_the_result(study):
     assert {"versions", "git", "python"} <= set(run["provenance"])
 
 
+def test_records_of_other_code_are_not_passed_off_as_those_of_this_one(study, monkeypatch):
+    assert not Study.open(study.folder, SETTINGS).made_by_other
+    other = {"git": "0" * 40, "versions": {}}
+    monkeypatch.setattr("wiw.study.provenance", lambda config=None: other)
+    assert Study.open(study.folder, SETTINGS).made_by_other
+    run = json.loads((study.folder / "run.json").read_text())
+    assert run["provenance"]["git"] != other["git"]
+
+
 @pytest.mark.parametrize(
     ("change", "near"),
     [

@@ -7,12 +7,10 @@ from __future__ import annotations
 
 import argparse
 import sys
-import threading
 from typing import Any
 
 import rclpy
 from rclpy.action import ActionClient
-from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
 
 from wiw_msgs.action import Decide, ExecutePlan, Rollout
@@ -30,7 +28,6 @@ def main() -> None:
     options = parser.parse_args()
     rclpy.init()
     node = rclpy.create_node("by_hand")
-    threading.Thread(target=_spin, args=(node,), daemon=True).start()
     try:
         drive(node, options.task, options.model)
     finally:
@@ -82,6 +79,8 @@ def drive(node: Node, task: str, model: str) -> None:
     for candidate in advice.candidates:
         names = " ".join(action.name for action in candidate.plan.actions)
         print(f"candidate: {names}: score {candidate.score:.3f}")
+    if advice.answer:
+        print(f"answer so far: {advice.answer} at {advice.confidence:.2f}")
 
     if advice.plan.actions:
         moved = send(
@@ -106,7 +105,8 @@ def drive(node: Node, task: str, model: str) -> None:
         decisions=1,
         fault=1,
     ).result
-    print(f"finished: success {ended.success}, {ended.final_distance_m:.2f} m from the goal")
+    outcome = ended.answer or f"{ended.final_distance_m:.2f} m from the goal"
+    print(f"finished: success {ended.success}, {outcome}")
 
 
 def plan(*names: str) -> Plan:
@@ -119,7 +119,7 @@ def call(node: Node, kind: Any, name: str, **fields: Any) -> Any:
     client = node.create_client(kind, name)
     if not client.wait_for_service(timeout_sec=TIMEOUT_S):
         sys.exit(f"nobody offers {name}: is 'wiw up' running, and this shell on its transport?")
-    return checked(name, finished(client.call_async(kind.Request(**fields))))
+    return checked(name, finished(node, client.call_async(kind.Request(**fields))))
 
 
 def send(node: Node, kind: Any, name: str, on_feedback: Any = None, **fields: Any) -> Any:
@@ -128,15 +128,14 @@ def send(node: Node, kind: Any, name: str, on_feedback: Any = None, **fields: An
     if not client.wait_for_server(timeout_sec=TIMEOUT_S):
         sys.exit(f"nobody offers {name}")
     listen = (lambda message: on_feedback(message.feedback)) if on_feedback else None
-    handle = finished(client.send_goal_async(kind.Goal(**fields), feedback_callback=listen))
-    return checked(name, finished(handle.get_result_async()).result)
+    handle = finished(node, client.send_goal_async(kind.Goal(**fields), feedback_callback=listen))
+    return checked(name, finished(node, handle.get_result_async()).result)
 
 
-def finished(future: Any) -> Any:
-    """Wait for a future that the spinning thread completes."""
-    done = threading.Event()
-    future.add_done_callback(lambda _: done.set())
-    if not done.wait(TIMEOUT_S):
+def finished(node: Node, future: Any) -> Any:
+    """Spin until a future is complete and return its result."""
+    rclpy.spin_until_future_complete(node, future, timeout_sec=TIMEOUT_S)
+    if not future.done():
         sys.exit(f"no reply in {TIMEOUT_S:.0f} s")
     return future.result()
 
@@ -146,13 +145,6 @@ def checked(name: str, reply: Any) -> Any:
     if reply.code != 1:
         sys.exit(f"{name}: code {reply.code}: {reply.message}")
     return reply
-
-
-def _spin(node: Node) -> None:
-    try:
-        rclpy.spin(node)
-    except ExternalShutdownException:
-        pass
 
 
 if __name__ == "__main__":

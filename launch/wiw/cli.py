@@ -27,7 +27,7 @@ app = typer.Typer(
     "* Something does not start: `wiw doctor`",
 )
 console = Console(width=None if sys.stdout.isatty() else 140)
-RUN_EPISODES = 24
+RUN_EPISODES = 20
 """Paired episodes of ``wiw run``: a few minutes on two cores."""
 
 
@@ -209,6 +209,8 @@ def compare(study: Study, workers: int) -> None:
     from wiw.evaluate import evaluate
     from wiw.progress import Tally
 
+    if study.made_by_other:
+        console.print("This study was begun by other code or versions: --fresh runs it anew.")
     with Tally(study, console) as tally:
         evaluate(study, workers or len(os.sched_getaffinity(0)), tally)
     rows = results.tabulate(results.read_records(study))

@@ -38,8 +38,8 @@ def evaluate(study: Study, workers: int, watcher: Watcher) -> None:
     Raises
     ------
     WiwError
-        If the environment cannot list the episodes, or :data:`FUSE` jobs in a row could not run;
-        those are not recorded, and will be run again.
+        If the environment cannot list the episodes, or no job could run, or :data:`FUSE` in a
+        row could not; those are not recorded, and will be run again.
     """
     if not study.complete():
         _Sitting(study, workers, watcher).run()
@@ -54,6 +54,7 @@ class _Sitting:
         self._hired = 0
         self._jobs: deque[Job] = deque()
         self._failed: list[tuple[Job, WiwError]] = []
+        self._ran = False
 
     def run(self) -> None:
         start = time.monotonic()
@@ -69,6 +70,8 @@ class _Sitting:
                 for ready in wait(busy):
                     assert isinstance(ready, Connection)
                     self._next(self._collect(self._pool[ready]))
+            if self._failed and not self._ran:
+                raise self._failed[-1][1]
             self._record_failed()
         finally:
             for worker in list(self._pool.values()):
@@ -108,6 +111,7 @@ class _Sitting:
         if answer.error is not None:
             self._could_not_run(job, answer.error)
         else:
+            self._ran = True
             self._record_failed()
             self._watcher.ended(job, answer.value)
         return worker

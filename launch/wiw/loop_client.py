@@ -26,7 +26,7 @@ READY_S = 60.0
 """Seconds for a node to appear, and for a transition: loading a large model takes its time."""
 TRY_S = 2.0
 """Seconds after which a request without a reply is sent again."""
-TRANSITIONS = {
+TRANSITIONS: dict[int, tuple[str, int]] = {
     Transition.TRANSITION_CONFIGURE: ("configure", State.PRIMARY_STATE_INACTIVE),
     Transition.TRANSITION_ACTIVATE: ("activate", State.PRIMARY_STATE_ACTIVE),
     Transition.TRANSITION_DEACTIVATE: ("deactivate", State.PRIMARY_STATE_INACTIVE),

@@ -87,12 +87,20 @@ class Study:
     """A study in its folder.
 
     Records lie in ``<task>/<arm>/<episode>.jsonl``: a complete one means that the job is done.
+
+    Attributes
+    ----------
+    episodes : dict
+        Episode ids per task, in evaluation order; empty until an environment has been asked.
+    made_by_other : bool
+        It was begun by other code or other versions than those that run now.
     """
 
     def __init__(self, folder: Path, settings: Settings) -> None:
         self.folder = folder
         self.settings = settings
         self.episodes: dict[str, list[str]] = {}
+        self.made_by_other = False
 
     @classmethod
     def open(cls, folder: Path, settings: Settings, *, fresh: bool = False) -> Study:
@@ -117,10 +125,12 @@ class Study:
         if known is not None:
             study._refuse_other(known["settings"])
             study.episodes = known["episodes"]
+            study.made_by_other = _maker(known["provenance"]) != _maker(provenance())
             study._set_aside_aborted()
             study._write()
         else:
-            study._write(started=time.time(), wall_s=0.0)
+            made_by = provenance(asdict(settings))
+            study._write(provenance=made_by, started=time.time(), wall_s=0.0)
         return study
 
     def _refuse_other(self, known: Mapping[str, Any]) -> None:
@@ -229,7 +239,6 @@ class Study:
             **(read_run(self.folder) or {}),
             "schema": SCHEMA,
             "settings": asdict(self.settings),
-            "provenance": provenance(asdict(self.settings)),
             "episodes": self.episodes,
             **more,
         }
@@ -252,6 +261,10 @@ def load(folder: Path) -> Study:
     study = Study(folder, settings)
     study.episodes = run["episodes"]
     return study
+
+
+def _maker(made_by: Mapping[str, Any]) -> tuple[Any, ...]:
+    return made_by["git"], made_by["versions"]
 
 
 def read_run(folder: Path) -> dict[str, Any] | None:

@@ -193,6 +193,7 @@ def test_late_subscribers_get_the_newest_observation_and_standard_images(
         (command("froward"), 1041),
         (command(*["forward"] * 600), 2040),
         (command("forward", generation=0), 1031),
+        (command("forward", generation=2), 1031),
         (command("forward", episode_id="val_001"), 1004),
         (command("forward", holder="/nobody"), 1030),
     ],

@@ -27,6 +27,9 @@ from wiw_ros.parameters import Param, key_values
 from wiw_ros.rollout_server import Backend, RolloutServer
 from wiw_ros.worker import Worker
 
+CLOSE_S = 2.0
+"""Longest time an environment may take for each step of its shutdown."""
+
 PARAMS = (
     Param("environment", "mujoco", "Registered name of the environment."),
     Param("environment_parameters", [], "The environment's own parameters, each as key=value."),
@@ -47,8 +50,8 @@ PARAMS = (
 class EnvBridge(ManagedNode):
     """Runs episodes of one environment and is the only owner of the robot's stillness."""
 
-    def __init__(self) -> None:
-        super().__init__("env_bridge", PARAMS)
+    def __init__(self, **options: Any) -> None:
+        super().__init__("env_bridge", PARAMS, **options)
         self._session: Session | None = None
         self._motion: Motion | None = None
         self._oracle: Backend | None = None
@@ -74,10 +77,10 @@ class EnvBridge(ManagedNode):
             environment: Environment = worker.call(
                 lambda: registry.create(name, **parameters), RESET_S
             )
+            session = Session(environment, worker, self.get_logger().warning, self._now_s)
         except BaseException:
             worker.close(0.0)
             raise
-        session = Session(environment, worker, self.get_logger().warning, self._now_s)
         self._motion = Motion(
             self,
             session,
@@ -103,8 +106,8 @@ class EnvBridge(ManagedNode):
         if session is None:
             return
         try:
-            session.close_as_fault(ErrorCode.NOT_ACTIVE, "The bridge was shut down.")
-            session.worker.call(session.environment.close, 2.0)
+            session.close_as_fault(ErrorCode.NOT_ACTIVE, "The bridge was shut down.", CLOSE_S)
+            session.worker.call(session.environment.close, CLOSE_S)
         finally:
             session.worker.close(0.0)
 
@@ -114,7 +117,7 @@ class EnvBridge(ManagedNode):
         session = self._ready()
         response.name = session.environment.name
         response.revision = metadata.version("wiw_env_bridge")
-        response.tasks = list(session.tasks())
+        response.tasks = list(session.tasks)
         specs = session.environment.actions.values()
         response.actions = [convert.action_spec_to_msg(spec) for spec in specs]
         response.views = list(self._topics.views)

@@ -31,7 +31,7 @@ from wiw_planner_node.pictures import contact_sheet
 from wiw_planner_node.policy import make_policy
 from wiw_ros import convert, qos
 from wiw_ros.action import serve_action
-from wiw_ros.clients import Liveness, RosEnvironment, RosWorldModel
+from wiw_ros.clients import Liveness, Patience, RosEnvironment, RosWorldModel
 from wiw_ros.node import ManagedNode, run
 from wiw_ros.parameters import Param, key_values
 
@@ -59,7 +59,7 @@ PARAMS = (
         "How frames travel; auto: raw on one host, JPEG between hosts.",
         choices=("auto", "raw", "jpeg"),
     ),
-    Param("server_lost_s", 0.8, "Silence after which a server is dead.", "s", low=0.3, high=60.0),
+    Param("server_lost_s", 15.0, "Silence after which a server hangs.", "s", low=1.0, high=600.0),
     Param("server_wait_s", 10.0, "How long to wait for a server.", "s", low=0.0, high=600.0),
     Param("record_dir", "", "Folder of the records, one per task; empty: none are kept."),
     Param("record_frames", 0, "Episodes of which a film is kept with the record.", low=0),
@@ -104,16 +104,19 @@ class PlannerNode(ManagedNode):
             "execute": values["execute"],
             "rollout_deadline_s": values["rollout_deadline_s"],
         }
-        patience = {"lost_after_s": values["server_lost_s"], "wait_s": values["server_wait_s"]}
+        limits: dict[str, Any] = {
+            "patience": Patience(hung_s=values["server_lost_s"]),
+            "wait_s": values["server_wait_s"],
+        }
         self._liveness = Liveness(self)
-        self._env = RosEnvironment(self, values["bridge"], self._liveness, **patience)
+        self._env = RosEnvironment(self, values["bridge"], self._liveness, **limits)
         if values["rollout_servers"]:
             self._remote = RosWorldModel(
                 self,
                 values["rollout_servers"],
                 self._liveness,
                 return_mode=values["return_mode"],
-                **patience,
+                **limits,
             )
         self._check_policies()
 

@@ -276,14 +276,13 @@ def run(node_class: Callable[[], ManagedNode], args: Sequence[str] | None = None
 def _answer_open_goals(executor: MultiThreadedExecutor, node: ManagedNode) -> None:
     """Let the executor send the results of goals that the shutdown has just ended."""
     servers = [w for w in node.waitables if isinstance(w, ActionServer)]
-    end = time.monotonic() + ANSWER_S
-    while time.monotonic() < end:
-        results = [f for s in servers for f in list(s._result_futures.values())]
+    end, quiet_turns = time.monotonic() + ANSWER_S, 0
+    while quiet_turns < 2 and time.monotonic() < end:
+        ended = all(f.done() for s in servers for f in list(s._result_futures.values()))
+        quiet_turns = quiet_turns + 1 if ended else 0
         turned = threading.Event()
-        executor.create_task(turned.set)  # runs behind the replies that are queued already
+        executor.create_task(turned.set)  # behind the replies that are queued already
         turned.wait(ANSWER_S)
-        if all(result.done() for result in results):
-            return
 
 
 def _spin(executor: MultiThreadedExecutor, node: ManagedNode, ending: threading.Event) -> None:

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.duration import Duration
+from rclpy.qos import (
+    DurabilityPolicy,
+    HistoryPolicy,
+    LivelinessPolicy,
+    QoSProfile,
+    ReliabilityPolicy,
+)
 
 
 def _profile(
@@ -28,7 +35,12 @@ LATCHED = _profile(1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 """observation, decision, imagination: whoever comes late gets the newest."""
 
 HEARTBEAT = _profile(32, ReliabilityPolicy.BEST_EFFORT)
-"""heartbeat: none is sent again; as deep as many nodes share the topic, lest they overwrite."""
+HEARTBEAT.liveliness = LivelinessPolicy.AUTOMATIC
+HEARTBEAT.liveliness_lease_duration = Duration(nanoseconds=400_000_000)
+"""heartbeat: none is sent again; as deep as many nodes share the topic, lest they overwrite.
+
+Within the lease DDS itself tells that a process has ended.
+"""
 
 ROLLOUTS = _profile(64)
 """Action feedback, at both ends: a burst of finished rollouts must not overwrite itself."""

@@ -26,8 +26,8 @@ PARAMS = (
 class WorldModelNode(ManagedNode):
     """Offers ``~/rollout`` and ``~/describe_model`` for the model that ``model`` names."""
 
-    def __init__(self) -> None:
-        super().__init__("wm_node", PARAMS)
+    def __init__(self, **options: Any) -> None:
+        super().__init__("wm_node", PARAMS, **options)
         self._loaded: Backend | None = None
         self._server = RolloutServer(self, self._backend)
 

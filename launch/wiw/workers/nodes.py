@@ -16,6 +16,9 @@ from wiw.study import Job, Settings
 from wiw_core.decisions import EpisodeResult
 from wiw_core.errors import ErrorCode, WiwError
 
+PATIENCE_S = 3.0
+"""Silence of the planner after which the bridge holds. Nothing real moves in an evaluation, and
+workers on every core may starve one another: a robot's value would call that a fault."""
 STOP_S = 8.0
 """Seconds the nodes have to end after SIGINT before they are killed."""
 
@@ -97,8 +100,10 @@ class NodesRunner:
     def _start(self, name: str) -> None:
         values = {"env": self._settings.environment, "wm": "copy"}
         spec = next(node for node in description.graph(values) if node.name == name)
-        autostart = "true" if name == description.BRIDGE else "false"
-        command = [*description.command(spec, values), "-p", f"autostart:={autostart}"]
+        more = ["-p", "autostart:=false"]
+        if name == description.BRIDGE:
+            more = ["-p", f"command_ttl_s:={PATIENCE_S}"]
+        command = [*description.command(spec, values), *more]
         with self._closing, self._log(name) as log:
             self._processes[name] = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT

@@ -131,6 +131,7 @@ class Motion:
         """Return the next transition, None at the end; watch every reason to hold meanwhile."""
         told = None
         while True:
+            self._topics.odom_in_motion()
             self._why = self._why or self._reason_to_hold(handle, lives)
             if self._why is not None and not drive.cancel():
                 # Again and again: a hold just before the environment begins to act would be lost.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -50,22 +50,19 @@ class Session:
         self._log, self._now_s = log, now_s
         self._open: _Open | None = None
         self._closed: tuple[_Open, EpisodeResult] | None = None
-        self._generation = 0
-
-    def tasks(self) -> Sequence[str]:
-        """Return the tasks it has episodes for."""
-        return self._call(self.environment.tasks)
+        self._generation: int | None = None
+        self.tasks: Sequence[str] = self._call(environment.tasks)
 
     def episode_ids(self, task: str, split: str, limit: int) -> Sequence[str]:
         """Return episode ids in evaluation order."""
         return self._call(lambda: self.environment.episode_ids(task, split, limit))
 
     def require_generation(self, generation: int) -> None:
-        """Raise ``STALE_GENERATION`` if a newer reset has been seen."""
-        if generation < self._generation:
+        """Raise ``STALE_GENERATION`` unless the newest reset was of this generation."""
+        if self._generation is not None and generation != self._generation:
             raise WiwError(
                 ErrorCode.STALE_GENERATION,
-                f"Generation {generation} is over: {self._generation} has begun.",
+                f"Generation {generation} is over: the newest reset is of {self._generation}.",
                 "Reset an episode first.",
             )
 
@@ -118,9 +115,9 @@ class Session:
 
         return self._call(end)
 
-    def close_as_fault(self, fault: ErrorCode, message: str) -> None:
+    def close_as_fault(self, fault: ErrorCode, message: str, timeout_s: float = ANSWER_S) -> None:
         """Close the open episode, if any, as a fault; its result is logged and kept."""
-        self._call(lambda: self._close(fault, message))
+        self._call(lambda: self._close(fault, message), timeout_s)
 
     def stamped(self, observation: Observation) -> Observation:
         """Return the observation with a time stamp."""
@@ -158,15 +155,15 @@ class Session:
         return self.worker.call(guarded, timeout_s)
 
 
-class _failures:
-    """Turns what an environment raises unforeseen into ``ENVIRONMENT_FAILED``."""
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, Exception) and not isinstance(error, WiwError):
-            raise WiwError(
-                ErrorCode.ENVIRONMENT_FAILED,
-                f"The environment failed: {type(error).__name__}: {error}",
-            ) from error
+@contextmanager
+def _failures() -> Iterator[None]:
+    """Turn what an environment raises unforeseen into ``ENVIRONMENT_FAILED``."""
+    try:
+        yield
+    except WiwError:
+        raise
+    except Exception as error:
+        raise WiwError(
+            ErrorCode.ENVIRONMENT_FAILED,
+            f"The environment failed: {type(error).__name__}: {error}",
+        ) from error

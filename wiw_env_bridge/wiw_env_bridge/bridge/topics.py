@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 
 from nav_msgs.msg import Odometry
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
@@ -18,24 +19,28 @@ from wiw_ros.node import ManagedNode
 from wiw_ros.qos import LATCHED, ODOMETRY, SENSOR
 
 ODOM_S = 0.05
+"""Seconds between two odom messages while the robot moves."""
+REST_S = 0.5
+"""The same while it is held: nothing changes, and every message costs."""
 
 
 class Topics:
-    """Publishes what the robot sees, once per observation, and where it is, 20 times a second."""
+    """Publishes what the robot sees, once per observation, and where it is, at a steady rate."""
 
     def __init__(self, node: ManagedNode) -> None:
         self._node = node
         self._lock = threading.Lock()
         self._rest = Pose2()
         self._moving: Mobile | None = None
+        self._published_s = 0.0
         self._observation = node.create_publisher(ObservationMsg, "~/observation", LATCHED)
         self._image = node.create_publisher(Image, "image", SENSOR)
         self._camera_info = node.create_publisher(CameraInfo, "camera_info", SENSOR)
         self._odom = node.create_publisher(Odometry, "odom", ODOMETRY)
         self.views: tuple[str, ...] = ()
         node.create_timer(
-            ODOM_S,
-            self._tick,
+            REST_S,
+            self._odom_at_rest,
             callback_group=MutuallyExclusiveCallbackGroup(),
             clock=Clock(clock_type=ClockType.STEADY_TIME),
         )
@@ -46,6 +51,8 @@ class Topics:
             self._rest = pose
         self.views = tuple(view.name for view in message.views)
         self._observation.publish(message)
+        if not self._image.get_subscription_count() + self._camera_info.get_subscription_count():
+            return
         ordered = sorted(message.views, key=lambda v: v.projection != Projection.PERSPECTIVE)
         for view in ordered[:1]:
             self._image.publish(view.image)
@@ -62,14 +69,20 @@ class Topics:
             if self._moving is not None:
                 self._rest = self._moving.motion()[0]
             self._moving = None
+        self.odom()
 
-    def _tick(self) -> None:
-        if not self._node.is_active:
-            return
+    def odom_in_motion(self) -> None:
+        """Publish odom if it is time to; called often by whoever watches the motion."""
+        if time.monotonic() - self._published_s >= ODOM_S:
+            self.odom()
+
+    def odom(self) -> None:
+        """Publish where the robot is, and how it moves."""
         with self._lock:
             pose, forward, turn = self._rest, 0.0, 0.0
             if self._moving is not None:
                 pose, forward, turn = self._moving.motion()
+            self._published_s = time.monotonic()
         message = Odometry(child_frame_id="base_link")
         message.header.frame_id = "odom"
         message.header.stamp = self._node.get_clock().now().to_msg()
@@ -77,3 +90,7 @@ class Topics:
         message.twist.twist.linear.x = float(forward)
         message.twist.twist.angular.z = float(turn)
         self._odom.publish(message)
+
+    def _odom_at_rest(self) -> None:
+        if self._node.is_active:
+            self.odom()

@@ -108,7 +108,8 @@ class RecogniseReviser:
             followed; ``PANORAMA_REQUIRED`` if the frames are no panoramas.
         """
         seen = sighting(context.now)
-        if seen is not None and self.score_by == "perception":
+        imagined = any(candidate.rollout is not None for candidate in candidates)
+        if seen is not None and imagined and self.score_by == "perception":
             self._target = locate(seen, context.now.base_pose)
 
         def score(candidate: Candidate, rollout: Rollout) -> float:

@@ -20,7 +20,7 @@ from wiw_ros import convert
 from wiw_ros.action import SafeActionClient
 from wiw_ros.clients.call import Service
 from wiw_ros.clients.goal import GoalCall, Inbox, follow
-from wiw_ros.clients.liveness import Liveness, Watch
+from wiw_ros.clients.liveness import DEFAULT_PATIENCE, Liveness, Patience, Watch
 
 STILL_S = 1.0
 """Longest wait for the bridge to confirm that a cancelled motion has stopped."""
@@ -29,15 +29,16 @@ STILL_S = 1.0
 class RosEnvironment:
     """The environment behind an ``env_bridge`` node.
 
-    Called from any one thread that does not spin the executor. ``ACTION_SERVER_LOST`` is raised
-    ``lost_after_s`` after a bridge's last heartbeat, and after ``wait_s`` if there is none at all.
+    Called from any one thread that does not spin the executor. A bridge whose process ends raises
+    ``ACTION_SERVER_LOST`` within a second, and one that is not there after ``wait_s``; one that
+    hangs raises ``ENVIRONMENT_UNRESPONSIVE``.
 
     Parameters
     ----------
     bridge : str
         Node name of the bridge, relative to this node's namespace.
-    lost_after_s : float
-        Seconds of silence after which the bridge counts as lost.
+    patience : Patience
+        How long the bridge may be silent.
     wait_s : float
         Seconds to wait for the bridge to appear.
     reply_s : float
@@ -50,13 +51,13 @@ class RosEnvironment:
         bridge: str,
         liveness: Liveness,
         *,
-        lost_after_s: float = 0.8,
+        patience: Patience = DEFAULT_PATIENCE,
         wait_s: float = 10.0,
         reply_s: float = 60.0,
     ) -> None:
         self._node = node
         self._liveness = liveness
-        self._lost_after_s = lost_after_s
+        self._patience = patience
         self._wait_s = wait_s
         self._reply_s = reply_s
 
@@ -138,7 +139,8 @@ class RosEnvironment:
             holder=self._node.get_fully_qualified_name(),
             observe_each=observe,
         )
-        alive = self._alive("motion")
+        watch = self._liveness.watch(self.bridge)
+        alive = self._alive("motion", watch)
 
         def check(quiet_s: float) -> None:
             alive()
@@ -164,7 +166,7 @@ class RosEnvironment:
             last = convert.observation_from_msg(motion.result.observation)
             yield Transition(last, held.path_m, held.collided, bool(motion.result.done))
         finally:
-            motion.abandon(STILL_S)
+            motion.abandon(0.0 if watch.dead(self._patience) else STILL_S)
             self._motion = None
 
     def finish(
@@ -215,19 +217,10 @@ class RosEnvironment:
             self._description = self._describe.call(DescribeEnv.Request(), self._wait_s, tries=5)
         return self._description
 
-    def _alive(self, doing: str) -> Callable[[], None]:
-        watch: Watch = self._liveness.watch(self.bridge)
-
-        def check() -> None:
-            why = watch.lost(self._lost_after_s)
-            if why:
-                raise WiwError(
-                    ErrorCode.ACTION_SERVER_LOST,
-                    f"The bridge '{self.bridge}' was lost during {doing}: {why}.",
-                    "Restart it; the next episode can run then.",
-                )
-
-        return check
+    def _alive(self, doing: str, watch: Watch | None = None) -> Callable[[], None]:
+        watched = watch or self._liveness.watch(self.bridge)
+        dead, hung = ErrorCode.ACTION_SERVER_LOST, ErrorCode.ENVIRONMENT_UNRESPONSIVE
+        return lambda: watched.require(self._patience, dead, hung, doing)
 
 
 def _transition(feedback: Any, observe: bool) -> Transition:

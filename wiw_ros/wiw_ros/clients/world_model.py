@@ -20,7 +20,7 @@ from wiw_ros import convert, host
 from wiw_ros.action import SafeActionClient
 from wiw_ros.clients.call import Service
 from wiw_ros.clients.goal import GoalCall, Inbox, follow
-from wiw_ros.clients.liveness import Liveness
+from wiw_ros.clients.liveness import DEFAULT_PATIENCE, Liveness, Patience
 
 RETURN_MODES = {"raw": RolloutAction.Goal.RAW, "jpeg": RolloutAction.Goal.JPEG}
 
@@ -39,9 +39,9 @@ class _Server:
 class RosWorldModel:
     """The world models behind one or more rollout servers; plans are dealt out evenly.
 
-    Called from any one thread that does not spin the executor. ``WM_DIED`` is raised
-    ``lost_after_s`` after a server's last heartbeat; ``MODEL_UNAVAILABLE`` after ``wait_s`` if it
-    is not there at all.
+    Called from any one thread that does not spin the executor. A server whose process ends raises
+    ``WM_DIED`` within a second, one that hangs ``WM_UNRESPONSIVE``, one that is not there at all
+    ``MODEL_UNAVAILABLE`` after ``wait_s``.
 
     Parameters
     ----------
@@ -58,14 +58,14 @@ class RosWorldModel:
         liveness: Liveness,
         *,
         return_mode: str = "auto",
-        lost_after_s: float = 0.8,
+        patience: Patience = DEFAULT_PATIENCE,
         wait_s: float = 10.0,
     ) -> None:
         if not servers:
             raise WiwError(ErrorCode.BAD_PARAMETER, "There are no rollout servers.")
         self._liveness = liveness
         self._return_mode = return_mode
-        self._lost_after_s = lost_after_s
+        self._patience = patience
         self._wait_s = wait_s
         self._servers = [_connect(node, name) for name in servers]
         self._info: ModelInfo | None = None
@@ -138,13 +138,9 @@ class RosWorldModel:
 
         def check(quiet_s: float) -> None:
             for watch in watches:
-                why = watch.lost(self._lost_after_s)
-                if why:
-                    raise WiwError(
-                        ErrorCode.WM_DIED,
-                        f"The world model '{watch.name}' was lost during a rollout: {why}.",
-                        "Restart it; the next episode can run then.",
-                    )
+                watch.require(
+                    self._patience, ErrorCode.WM_DIED, ErrorCode.WM_UNRESPONSIVE, "a rollout"
+                )
             self._check(request, quiet_s)
 
         return check

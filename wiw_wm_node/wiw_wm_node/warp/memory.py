@@ -21,8 +21,6 @@ Image = npt.NDArray[Any]
 
 AGREEMENT = 0.04
 """A guessed depth is right if a remembered view has that depth there, up to this share."""
-EDGE = 1.3
-"""Beside a jump of depth of this ratio the colours of two surfaces are mixed, and not read."""
 _ROW = 1024
 
 
@@ -71,7 +69,6 @@ class Keyframe:
         bounds = self._sample(self.bounds, x, y, cv2.INTER_NEAREST)
         seen = inside & (depth > bounds[:, 0] * (1.0 - AGREEMENT))
         seen &= depth < bounds[:, 1] * (1.0 + AGREEMENT)
-        seen &= bounds[:, 1] < EDGE * bounds[:, 0]
         return self._sample(self.rgb, x, y, cv2.INTER_LINEAR).astype(np.uint8, copy=False), seen
 
     def _sample(self, image: Image, x: Floats, y: Floats, how: int) -> Image:

@@ -1,4 +1,4 @@
-"""The clients of remote environments and world models, against scripted servers in this process."""
+"""The client of remote world models, against scripted servers."""
 
 from __future__ import annotations
 
@@ -10,89 +10,22 @@ from typing import Any
 
 import numpy as np
 import pytest
-import rclpy
 from rclpy.action import ActionServer, CancelResponse
-from rclpy.callback_groups import MutuallyExclusiveCallbackGroup, ReentrantCallbackGroup
-from rclpy.executors import MultiThreadedExecutor
+from rclpy.callback_groups import ReentrantCallbackGroup
+from ros_peers import OK, Graph, Peer, failure
 
-from wiw_core.errors import ErrorCode, WiwError
+from wiw_core.errors import ErrorCode
 from wiw_core.fakes.environment import FakeEnvironment
-from wiw_core.observation import Projection
 from wiw_core.plans import navigation_plan
 from wiw_core.rollouts import ModelInfo, Rollout, RolloutRequest
-from wiw_msgs.action import ExecutePlan
 from wiw_msgs.action import Rollout as RolloutAction
-from wiw_msgs.msg import Heartbeat
-from wiw_msgs.srv import DescribeEnv, DescribeModel, FinishEpisode, ResetEpisode
+from wiw_msgs.srv import DescribeModel
 from wiw_ros import convert
 from wiw_ros.action import serve_action
-from wiw_ros.clients import Liveness, RosEnvironment, RosWorldModel
+from wiw_ros.clients import Patience
 from wiw_ros.host import host_id
-from wiw_ros.qos import HEARTBEAT, ROLLOUTS
+from wiw_ros.qos import ROLLOUTS
 from wiw_ros.testing import own_domain
-
-OK = int(ErrorCode.OK)
-LOST_S = 0.5
-
-
-class Peer:
-    """A scripted peer: a node that beats until it is told to stop."""
-
-    def __init__(self, context: Any, executor: MultiThreadedExecutor, name: str) -> None:
-        self.node = rclpy.create_node(name, context=context)
-        self.beating = True
-        self._count = 0
-        self._heartbeat = self.node.create_publisher(Heartbeat, "heartbeat", HEARTBEAT)
-        self.node.create_timer(0.1, self._beat, callback_group=MutuallyExclusiveCallbackGroup())
-        executor.add_node(self.node)
-
-    def restart(self) -> None:
-        """Count heartbeats anew, as a restarted process does."""
-        self._count = 0
-
-    def _beat(self) -> None:
-        if self.beating:
-            self._count += 1
-            self._heartbeat.publish(Heartbeat(node=f"/{self.node.get_name()}", count=self._count))
-
-    def error(self, error: BaseException) -> WiwError:
-        return error if isinstance(error, WiwError) else WiwError(ErrorCode.INTERNAL, str(error))
-
-
-class Graph:
-    """One context, one executor, our own node, and as many peers as a test wants."""
-
-    def __init__(self, domain: int) -> None:
-        self.context = rclpy.Context()
-        rclpy.init(context=self.context, domain_id=domain)
-        self.executor = MultiThreadedExecutor(12, context=self.context)
-        self.node = rclpy.create_node("planner", context=self.context)
-        self.executor.add_node(self.node)
-        self.liveness = Liveness(self.node)
-        self._ending = threading.Event()
-        self._thread = threading.Thread(target=self._spin, daemon=True)
-        self._thread.start()
-
-    def peer(self, name: str) -> Peer:
-        return Peer(self.context, self.executor, name)
-
-    def model(self, *servers: str, **options: Any) -> RosWorldModel:
-        options = {"lost_after_s": LOST_S, "wait_s": 5.0, **options}
-        return RosWorldModel(self.node, servers, self.liveness, **options)
-
-    def environment(self, **options: Any) -> RosEnvironment:
-        options = {"lost_after_s": LOST_S, "wait_s": 5.0, **options}
-        return RosEnvironment(self.node, "bridge", self.liveness, **options)
-
-    def close(self) -> None:
-        self._ending.set()
-        self._thread.join(2.0)
-        self.executor.shutdown(2.0)
-        rclpy.shutdown(context=self.context)
-
-    def _spin(self) -> None:
-        while not self._ending.is_set():
-            self.executor.spin_once(timeout_sec=0.2)
 
 
 @pytest.fixture
@@ -147,12 +80,6 @@ def request(plans: int = 5, **options: Any) -> RolloutRequest:
     return RolloutRequest((seen,), chosen, frames, episode, **options)
 
 
-def failure(run: Callable[[], Any]) -> WiwError:
-    with pytest.raises(WiwError) as caught:
-        run()
-    return caught.value
-
-
 def test_each_plan_gets_its_own_rollout_from_several_servers(graph: Graph) -> None:
     shares = []
     for name in ("wm1", "wm2"):
@@ -203,7 +130,7 @@ def test_an_absent_model_is_named(graph: Graph) -> None:
     assert error.code is ErrorCode.MODEL_UNAVAILABLE and "/nobody" in error.message
 
 
-def test_a_silent_model_has_died(graph: Graph) -> None:
+def test_a_silent_model_of_a_live_process_hangs(graph: Graph) -> None:
     peer, ending = graph.peer("wm"), threading.Event()
 
     def dies(handle: Any) -> Any:
@@ -216,7 +143,7 @@ def test_a_silent_model_has_died(graph: Graph) -> None:
     stream = graph.model("wm/rollout").rollout(request())
     assert next(stream).plan_index == 0
     error = failure(lambda: next(stream))
-    assert error.code is ErrorCode.WM_DIED and "no heartbeat" in error.message
+    assert error.code is ErrorCode.WM_UNRESPONSIVE and "no heartbeat" in error.message
     ending.set()
 
 
@@ -230,7 +157,7 @@ def test_a_restarted_model_has_lost_its_goal(graph: Graph) -> None:
         return good_model(handle)
 
     serve_model(peer, restarts)
-    model = graph.model("wm/rollout", lost_after_s=10.0)
+    model = graph.model("wm/rollout", patience=Patience())
     assert model.info.name == "scripted"
     while graph.liveness.silence_s("/wm") > 0.2 or peer._count < 5:
         ending.wait(0.05)
@@ -247,7 +174,7 @@ def test_a_model_that_had_restarted_before_the_goal_is_not_lost(graph: Graph) ->
         return good_model(handle)
 
     serve_model(peer, steady)
-    model = graph.model("wm/rollout", lost_after_s=10.0)
+    model = graph.model("wm/rollout", patience=Patience())
     while graph.liveness.silence_s("/wm") > 0.2 or peer._count < 5:
         ending.wait(0.05)
     peer.restart()
@@ -341,7 +268,9 @@ def test_the_servers_own_code_is_passed_on(graph: Graph, code: int, expected: Er
         lambda request, reply: _filled(reply, host_id()),
         callback_group=ReentrantCallbackGroup(),
     )
-    error = failure(lambda: list(graph.model("bare/rollout", lost_after_s=30.0).rollout(request())))
+    error = failure(
+        lambda: list(graph.model("bare/rollout", patience=Patience()).rollout(request()))
+    )
     assert error.code is expected and error.message == "a full GPU"
     assert describe is not None
 
@@ -386,137 +315,3 @@ def test_a_promise_of_more_rollouts_than_sent_is_a_violation(
     serve_model(graph.peer("wm"), boasts)
     error = failure(lambda: list(graph.model("wm/rollout").rollout(request())))
     assert error.code is ErrorCode.CONTRACT_VIOLATION
-
-
-class Bridge(Peer):
-    """A scripted bridge around the fake environment."""
-
-    def __init__(self, graph: Graph) -> None:
-        super().__init__(graph.context, graph.executor, "bridge")
-        self.env = FakeEnvironment()
-        self.generations: list[int] = []
-        self.goals: list[Any] = []
-        self.stopped = threading.Event()
-        self.execute = self.moves
-        group = ReentrantCallbackGroup()
-        for kind, name, answer in (
-            (DescribeEnv, "describe", self._describe),
-            (ResetEpisode, "reset_episode", self._reset),
-            (FinishEpisode, "finish_episode", self._finish),
-        ):
-            self.node.create_service(kind, f"bridge/{name}", answer, callback_group=group)
-        serve_action(
-            self.node, ExecutePlan, "bridge/execute_plan", lambda h: self.execute(h), self.error
-        )
-
-    def _describe(self, _: Any, reply: Any) -> Any:
-        reply.name, reply.code, reply.tasks = "scripted", OK, list(self.env.tasks())
-        reply.actions = [convert.action_spec_to_msg(a) for a in self.env.actions.values()]
-        return reply
-
-    def _reset(self, request: Any, reply: Any) -> Any:
-        self.generations.append(request.generation)
-        episode, seen, reply.done = self.env.reset(request.task, request.episode_id)
-        reply.episode = convert.episode_to_msg(episode)
-        reply.observation, reply.code = convert.observation_to_msg(seen), OK
-        return reply
-
-    def _finish(self, request: Any, reply: Any) -> Any:
-        reply.result = convert.result_to_msg(self.env.finish(request.decisions, request.answer))
-        reply.code = OK
-        return reply
-
-    def moves(self, handle: Any) -> Any:
-        goal = handle.request
-        self.goals.append(goal)
-        plan, result = convert.plan_from_msg(goal.plan), ExecutePlan.Result(code=OK)
-        for count, seen in enumerate(self.env.act(plan, observe=True), start=1):
-            feedback = ExecutePlan.Feedback(
-                executed=count, collided=seen.collided, path_m=seen.path_m
-            )
-            message = convert.observation_to_msg(seen.observation)
-            if goal.observe_each:
-                feedback.observation = message
-            handle.publish_feedback(feedback)
-            result.observation, result.done = message, seen.done
-            result.executed = convert.plan_to_msg(plan.prefix(count))
-        return result
-
-    def drives_on(self, handle: Any) -> Any:
-        handle.publish_feedback(ExecutePlan.Feedback(executed=1, path_m=0.2))
-        handle.publish_feedback(ExecutePlan.Feedback(executed=2, path_m=0.2))
-        while not handle.is_cancel_requested:
-            self.stopped.wait(0.01)
-        self.stopped.set()
-        return ExecutePlan.Result(code=int(ErrorCode.CANCELLED))
-
-
-def test_a_plan_over_ros_gives_the_transitions_of_the_environment_itself(graph: Graph) -> None:
-    bridge, plan = Bridge(graph), navigation_plan(["forward", "turn_left", "turn_left"])
-    env, twin = graph.environment(), FakeEnvironment()
-    assert env.name == "scripted" and set(env.actions) == set(twin.actions)
-    for observe in (False, True):
-        episode, _, done = env.reset("ignav", "val_001")
-        assert (episode.id, done) == ("val_001", False)
-        twin.reset("ignav", "val_001")
-        for got, expected in zip(
-            env.act(plan, observe=observe), twin.act(plan, observe=observe), strict=True
-        ):
-            assert got.path_m == expected.path_m and got.done == expected.done
-            assert (got.observation is None) == (expected.observation is None)
-            if got.observation is not None and expected.observation is not None:
-                assert got.observation.base_pose == expected.observation.base_pose
-                view = got.observation.view("panorama")
-                assert view is not None and view.projection is Projection.EQUIRECTANGULAR
-                assert (view.rgb == expected.observation.view("panorama").rgb).all()  # type: ignore[union-attr]
-        assert repr(env.finish(1)) == repr(twin.finish(1))  # NaN differs from itself, not its name
-    assert bridge.goals[0].holder == "/planner"
-
-
-def test_every_reset_carries_a_newer_generation(graph: Graph) -> None:
-    bridge, env = Bridge(graph), graph.environment()
-    promised = []
-    for _ in range(3):
-        promised.append(env.next_generation())
-        env.reset("ignav", "val_000")
-        assert env.generation == promised[-1]
-    assert bridge.generations == promised == sorted(set(promised))
-
-
-def test_closing_the_motion_cancels_it_and_waits_until_the_robot_is_still(graph: Graph) -> None:
-    bridge, env = Bridge(graph), graph.environment()
-    bridge.execute = bridge.drives_on
-    env.reset("ignav", "val_000")
-    with closing(env.act(navigation_plan(["forward"] * 5))) as motion:  # type: ignore[type-var]
-        assert next(motion).path_m == 0.2
-    assert bridge.stopped.is_set()
-
-
-def test_a_bridge_that_falls_silent_in_motion_is_lost(graph: Graph) -> None:
-    bridge, env = Bridge(graph), graph.environment()
-    bridge.execute = bridge.drives_on
-    env.reset("ignav", "val_000")
-    bridge.beating = False
-    error = failure(lambda: list(env.act(navigation_plan(["forward"] * 5), observe=False)))
-    assert error.code is ErrorCode.ACTION_SERVER_LOST and "motion" in error.message
-
-
-def test_a_bridge_without_progress_is_unresponsive(graph: Graph) -> None:
-    bridge, env = Bridge(graph), graph.environment(reply_s=2.0)
-    bridge.execute = bridge.drives_on
-    env.reset("ignav", "val_000")
-    error = failure(lambda: list(env.act(navigation_plan(["forward"] * 5), observe=False)))
-    assert error.code is ErrorCode.ENVIRONMENT_UNRESPONSIVE
-
-
-def test_an_absent_bridge_is_named(graph: Graph) -> None:
-    error = failure(lambda: graph.environment(wait_s=0.3).reset("ignav", "val_000"))
-    assert error.code is ErrorCode.ACTION_SERVER_LOST and "/bridge" in error.message
-
-
-def test_hold_without_motion_does_nothing_and_close_is_repeatable(graph: Graph) -> None:
-    env = graph.environment()
-    env.hold()
-    env.close()
-    env.close()
-    env.hold()
