@@ -102,8 +102,9 @@ def test_a_signal_in_mid_episode_closes_it_before_the_planner_ends(graph: Graph)
     with graph.changed("wm_node", model_parameters=["fault=hang"]):
         handle = graph.send()
         graph.until_imagining()
+        pending = handle.get_result_async()  # asked for while somebody can answer
         assert graph.nodes["planner_node"].stop() == 0, graph.nodes["planner_node"].output
-        result = graph.probe.result(handle).result
+        result = graph.probe.wait(pending, 10.0, "the result").result
         assert graph.judged(result).status is EpisodeStatus.ABORTED_USER
     graph.replace("planner_node")
     assert graph.works()

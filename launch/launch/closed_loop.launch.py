@@ -11,8 +11,7 @@ def generate_launch_description():
     from launch.actions import DeclareLaunchArgument, OpaqueFunction, SetEnvironmentVariable
 
     from launch import LaunchDescription
-    from wiw.description import arguments
-    from wiw_ros.transport import environment
+    from wiw.description import arguments, variables
 
     declared = [
         DeclareLaunchArgument(
@@ -23,7 +22,7 @@ def generate_launch_description():
         )
         for argument in arguments()
     ]
-    variables = [SetEnvironmentVariable(name, value) for name, value in environment().items()]
+    variables = [SetEnvironmentVariable(name, value) for name, value in variables().items()]
     return LaunchDescription([*declared, *variables, OpaqueFunction(function=start_nodes)])
 
 

@@ -141,6 +141,13 @@ def test_a_wrong_argument_is_one_sentence_with_the_nearest_name(words, code, sug
     assert suggested in str(caught.value)
 
 
+def test_a_transport_that_is_set_already_is_left_alone(monkeypatch):
+    monkeypatch.delenv("FASTRTPS_DEFAULT_PROFILES_FILE", raising=False)
+    assert description.variables()["FASTRTPS_DEFAULT_PROFILES_FILE"].endswith(".xml")
+    monkeypatch.setenv("FASTRTPS_DEFAULT_PROFILES_FILE", "")
+    assert "FASTRTPS_DEFAULT_PROFILES_FILE" not in description.variables()
+
+
 def test_shipped_parameter_files_name_only_described_nodes():
     names = {node.name for node in description.graph({"episodes": "1"})}
     files = list((Path(__file__).parents[1] / "config").glob("*.yaml"))

@@ -142,6 +142,26 @@ def test_kill_9_of_the_command_leaves_no_worker_and_resumes_to_the_same_table(wh
     assert "ignav" in done.stdout and "ar" in done.stdout
 
 
+def test_ctrl_c_says_how_to_go_on_and_leaves_no_traceback(tmp_path):
+    out = tmp_path / "run"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "wiw", *WORDS, str(out)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    give_up = threading.Timer(60, process.kill)
+    give_up.start()
+    # The pipe ends with the command, so a run that was too quick to interrupt is seen as well.
+    while not list(out.glob("*/*/*.partial")) and process.poll() is None:
+        threading.Event().wait(0.005)
+    process.send_signal(signal.SIGINT)
+    said = process.communicate(timeout=60)[0]
+    give_up.cancel()
+    assert "Traceback" not in said
+    assert process.returncode == 0 or (process.returncode == 130 and "goes on where it was" in said)
+
+
 def test_a_finished_study_prints_its_table_without_starting_a_worker(whole, monkeypatch):
     def no_worker(*_: object) -> None:
         raise AssertionError("a worker was started")

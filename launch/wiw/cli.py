@@ -74,9 +74,8 @@ def up(
             print(shlex.join(words))
         return
     from wiw.starter import Starter
-    from wiw_ros.transport import environment
 
-    raise typer.Exit(Starter(commands, environment()).run())
+    raise typer.Exit(Starter(commands, description.variables()).run())
 
 
 @app.command("list", epilog="Examples: `wiw list` · `wiw list models`")
@@ -211,8 +210,12 @@ def compare(study: Study, workers: int) -> None:
 
     if study.made_by_other:
         console.print("This study was begun by other code or versions: --fresh runs it anew.")
-    with Tally(study, console) as tally:
-        evaluate(study, workers or len(os.sched_getaffinity(0)), tally)
+    try:
+        with Tally(study, console) as tally:
+            evaluate(study, workers or len(os.sched_getaffinity(0)), tally)
+    except KeyboardInterrupt:
+        console.print("Interrupted. The same command goes on where it was.")
+        raise typer.Exit(130) from None
     rows = results.tabulate(results.read_records(study))
     results.write(study, rows)
     for table in results.rich_tables(rows, console.width):
@@ -227,9 +230,6 @@ def main() -> None:
     """Run the command; a :class:`WiwError` is one line and exit code 2."""
     try:
         app(standalone_mode=True)
-    except KeyboardInterrupt:
-        print("Interrupted; the same command goes on where it was.", file=sys.stderr)
-        raise SystemExit(130) from None
     except WiwError as error:
         if _Settings.debug:
             raise

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -222,6 +223,16 @@ def ros_arguments(node: NodeSpec, values: Mapping[str, str]) -> list[str]:
 def command(node: NodeSpec, values: Mapping[str, str]) -> list[str]:
     """Return the command line that starts the node without ``ros2 launch``."""
     return [sys.executable, "-m", node.module, *ros_arguments(node, values)]
+
+
+def variables() -> dict[str, str]:
+    """Return the environment variables that keep the nodes on this machine's fast transport.
+
+    What is set already is left alone: several machines need ``FASTRTPS_DEFAULT_PROFILES_FILE=``.
+    """
+    from wiw_ros.transport import environment
+
+    return {name: value for name, value in environment().items() if name not in os.environ}
 
 
 def _yaml(value: Any) -> str:

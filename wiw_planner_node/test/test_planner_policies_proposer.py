@@ -65,23 +65,6 @@ def test_the_first_action_does_not_undo_the_turn_executed_last(turn: str) -> Non
     assert firsts == {"forward", turn}
 
 
-def test_the_first_plan_goes_on_with_the_rest_of_the_one_before() -> None:
-    plan = navigation_plan(["forward", "turn_left", "turn_left", "turn_left", "forward"])
-    previous = Decision(DecisionKind.ACT, plan, prefix_length=3)
-    for seed in range(10):
-        context = replace(context_of(seed), previous=previous)
-        kept = HeuristicProposer(avoid_obstacles=False).propose(context, 3)
-        assert kept[0].names[:2] == ("turn_left", "forward")
-        assert len(kept[0]) == 5
-
-
-def test_what_has_become_blocked_is_not_gone_on_with() -> None:
-    plan = navigation_plan(["turn_left", "forward", "forward", "forward", "forward"])
-    previous = Decision(DecisionKind.ACT, plan, prefix_length=1)
-    context = replace(facing(wall_ahead(0.45)), previous=previous)
-    assert HeuristicProposer().propose(context, 1)[0].names[:2] != ("forward", "forward")
-
-
 def test_a_plan_has_at_most_four_equal_turns_in_a_row() -> None:
     context = context_of(0)
     long = replace(context, limits=replace(context.limits, horizon=40))

@@ -55,7 +55,7 @@ def _claim() -> tuple[Any, int]:
     first = os.getpid() % 100
     for offset in range(100):
         domain = 1 + (first + offset) % 100
-        lock = (Path(tempfile.gettempdir()) / f"wiw_domain_{domain}.lock").open("w")
+        lock = (Path(tempfile.gettempdir()) / f"wiw-domain-{domain}.lock").open("w")
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:

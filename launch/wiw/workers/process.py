@@ -8,6 +8,7 @@ import os
 import queue
 import signal
 import threading
+from collections.abc import Iterator
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -63,7 +64,8 @@ class Worker:
         self._process = context.Process(
             target=serve, args=(theirs, folder, settings, index), name=f"worker {index}"
         )
-        self._process.start()
+        with _deaf_to_ctrl_c():
+            self._process.start()
         theirs.close()
 
     def send(self, job: Job) -> None:
@@ -108,6 +110,19 @@ class Worker:
             pass  # it has died: the caller sees the end of the pipe when it reads
 
 
+@contextlib.contextmanager
+def _deaf_to_ctrl_c() -> Iterator[None]:
+    """Have a child begin deaf to Ctrl-C, which is for the parent, until it has its own session."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def serve(connection: Connection, folder: Path, settings: Settings, index: int) -> None:
     """Run in the worker process until the pipe ends."""
     # A session of its own: Ctrl-C reaches the parent alone, which ends the pipe, and whatever this
@@ -126,7 +141,8 @@ def serve(connection: Connection, folder: Path, settings: Settings, index: int) 
                 runner.close()
             os._exit(0)
 
-    threading.Thread(target=listen, daemon=True).start()
+    listener = threading.Thread(target=listen, daemon=True)
+    listener.start()
     while True:
         message = inbox.get()
         try:
@@ -141,7 +157,10 @@ def serve(connection: Connection, folder: Path, settings: Settings, index: int) 
             answer = Answer(None, error)
         except Exception as error:  # noqa: BLE001 - a plugin may raise anything; the study goes on
             answer = Answer(None, WiwError(ErrorCode.INTERNAL, f"{type(error).__name__}: {error}"))
-        connection.send(answer)
+        try:
+            connection.send(answer)
+        except OSError:
+            listener.join()  # the parent has gone: the listener ends this process
 
 
 def _runner(folder: Path, settings: Settings, index: int) -> Runner:

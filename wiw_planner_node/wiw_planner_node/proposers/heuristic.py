@@ -30,9 +30,6 @@ class HeuristicProposer:
         Greatest number of equal turns in a row: 4 is a quarter circle.
     avoid_obstacles : bool
         Use depth; False is the paper's blind heuristic.
-    keep_previous : bool
-        The first plan goes on with what was not executed of the plan before, so that a good plan is
-        given up only for a better one; False draws all plans anew, as the paper does.
     robot_radius_m : float
         Distance that the middle of the robot keeps from obstacles.
 
@@ -47,7 +44,6 @@ class HeuristicProposer:
         forward_share: float = 0.6,
         max_same_turns: int = 4,
         avoid_obstacles: bool = True,
-        keep_previous: bool = True,
         robot_radius_m: float = 0.2,
     ) -> None:
         for good, name, value, wanted in (
@@ -60,7 +56,6 @@ class HeuristicProposer:
         self.forward_share = forward_share
         self.max_same_turns = max_same_turns
         self.avoid_obstacles = avoid_obstacles
-        self.keep_previous = keep_previous
         self.robot_radius_m = robot_radius_m
 
     def propose(self, context: DecisionContext, count: int) -> list[Plan]:
@@ -83,14 +78,11 @@ class HeuristicProposer:
                 "Use a proposer made for its actions.",
             )
         obstacles = obstacle_map(context.now) if self.avoid_obstacles else None
-        executed, rest = _previous_plan(context)
-        before = executed[-1] if executed else ""
-        kept = rest if self.keep_previous else ()
+        before = _last_executed(context)
         plans: list[tuple[str, ...]] = []
         # In a narrow place few sequences are possible: a bound on the draws ends the search.
         for _ in range(_DRAWS_PER_PLAN * max(1, count)):
-            names = self._draw(context.rng, context.limits.horizon, before, obstacles, kept)
-            kept = ()
+            names = self._draw(context.rng, context.limits.horizon, before, obstacles)
             if names not in plans:
                 plans.append(names)
             if len(plans) >= count:
@@ -98,24 +90,15 @@ class HeuristicProposer:
         return [navigation_plan(names) for names in plans]
 
     def _draw(
-        self,
-        rng: np.random.Generator,
-        horizon: int,
-        before: str,
-        obstacles: ObstacleMap | None,
-        kept: tuple[str, ...],
+        self, rng: np.random.Generator, horizon: int, before: str, obstacles: ObstacleMap | None
     ) -> tuple[str, ...]:
-        """Return one sequence that begins with as much of ``kept`` as is still possible."""
         names: list[str] = []
         pose = Pose2()
         for _ in range(horizon):
             ahead = NAVIGATION_DELTA["forward"]
             blocked = obstacles is not None and obstacles.blocks(pose, ahead, self.robot_radius_m)
             share = self._shares(names, before, blocked)
-            if kept and kept[0] in share:
-                name, kept = kept[0], kept[1:]
-            else:
-                name, kept = str(rng.choice(list(share), p=np.array(list(share.values())))), ()
+            name = str(rng.choice(list(share), p=np.array(list(share.values()))))
             if not (blocked and name == "forward"):
                 pose = pose * NAVIGATION_DELTA[name]
             names.append(name)
@@ -135,9 +118,8 @@ class HeuristicProposer:
         return {name: value / total for name, value in share.items() if value > 0.0}
 
 
-def _previous_plan(context: DecisionContext) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the plan of the decision before: what the robot was told to execute, and the rest."""
-    if context.previous is None:
-        return (), ()
-    names, length = context.previous.plan.names, context.previous.prefix_length
-    return names[:length], names[length:]
+def _last_executed(context: DecisionContext) -> str:
+    """Return the last action the robot was told to execute, or an empty string."""
+    previous = context.previous
+    executed = () if previous is None else previous.plan.names[: previous.prefix_length]
+    return executed[-1] if executed else ""
