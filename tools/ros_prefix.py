@@ -1,4 +1,4 @@
-"""Make this virtual environment a ROS 2 prefix, so that ``. .venv/setup.bash`` stands for an apt one.
+"""Make this virtual environment a ROS 2 prefix: ``. .venv/setup.bash`` stands for an apt one.
 
 The ROS wheels bake paths of their build container into CMake exports: they are pointed at this
 interpreter, or ``colcon build`` of any interface package fails.

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from wiw_core.decisions import EpisodeResult, EpisodeStatus, Transition
+from wiw_core.decisions import EpisodeResult, Transition, episode_status
 from wiw_core.errors import ErrorCode, WiwError, unknown_name
 from wiw_core.geometry import Pose2
 from wiw_core.observation import Episode, Observation, Projection, Rgb, View
@@ -143,7 +143,11 @@ class MujocoEnvironment:
             task=record.task,
             episode_id=record.id,
             seed=record.seed,
-            status=_status(record.task, success, decisions, ErrorCode(fault)),
+            status=episode_status(
+                success,
+                ErrorCode(fault),
+                truncated=record.task == "ignav" and decisions >= TASKS[record.task].budget,
+            ),
             success=success,
             code=ErrorCode(fault),
             message=message,
@@ -276,17 +280,6 @@ class MujocoEnvironment:
 def _odom(episode: _OpenEpisode, pose: Pose2) -> Pose2:
     """Return ``T_odom_base``; odom begins where the episode does."""
     return episode.record.start.inverse() * pose
-
-
-def _status(task: str, success: bool, decisions: int, fault: ErrorCode) -> EpisodeStatus:
-    if fault == ErrorCode.ABORTED_BY_USER:
-        return EpisodeStatus.ABORTED_USER
-    if fault != ErrorCode.OK:
-        return EpisodeStatus.ABORTED_FAULT
-    if success:
-        return EpisodeStatus.SUCCESS
-    out_of_budget = task == "ignav" and decisions >= TASKS[task].budget
-    return EpisodeStatus.TRUNCATED if out_of_budget else EpisodeStatus.FAILURE
 
 
 def _check_sizes(height: int, width: int, front: int, action_seconds: float) -> None:
