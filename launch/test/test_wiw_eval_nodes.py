@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from wiw import results
-from wiw.domains import claim
 from wiw.evaluate import evaluate
 from wiw.study import Settings, Study
 from wiw_core.errors import ErrorCode
+from wiw_ros.domains import claim
 
 pytestmark = pytest.mark.system
 

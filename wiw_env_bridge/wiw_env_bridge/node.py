@@ -100,6 +100,11 @@ class EnvBridge(ManagedNode):
             self._motion.interrupt(WiwError(ErrorCode.NOT_ACTIVE, "The bridge was deactivated."))
             self._motion.wait_still()
 
+    def destroy_node(self) -> None:
+        """Stop listening, then destroy the node."""
+        self._watch.close()
+        super().destroy_node()
+
     def teardown(self) -> None:
         """Close the open episode as a fault, then the environment."""
         session, self._session, self._motion, self._oracle = self._session, None, None, None

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -27,6 +25,7 @@ from rclpy.parameter import Parameter
 from wiw_core.errors import ErrorCode, WiwError
 from wiw_ros.action import SafeActionClient
 from wiw_ros.clients.call import wait
+from wiw_ros.domains import claim
 from wiw_ros.transport import environment
 
 READY_S = 30.0
@@ -40,7 +39,7 @@ TRANSITIONS = {"configure": 1, "cleanup": 2, "activate": 3, "deactivate": 4}
 @contextmanager
 def own_domain() -> Iterator[int]:
     """Claim a ROS domain that no other test on this machine uses now, on the local transport."""
-    lock, domain = _claim()
+    domain, lock = claim()
     before = dict(os.environ)
     os.environ.update(environment(), ROS_DOMAIN_ID=str(domain), ROS_PYTHON_CHECK_FIELDS="1")
     try:
@@ -49,20 +48,6 @@ def own_domain() -> Iterator[int]:
         os.environ.clear()
         os.environ.update(before)
         lock.close()
-
-
-def _claim() -> tuple[Any, int]:
-    first = os.getpid() % 100
-    for offset in range(100):
-        domain = 1 + (first + offset) % 100
-        lock = (Path(tempfile.gettempdir()) / f"wiw-domain-{domain}.lock").open("w")
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            lock.close()
-            continue
-        return lock, domain
-    raise RuntimeError("all 100 ROS domains of this machine are in use by tests")
 
 
 class NodeProcess:

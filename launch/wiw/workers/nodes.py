@@ -11,10 +11,10 @@ from typing import IO, Any
 
 from wiw import description
 from wiw.arms import Arm, get_arm
-from wiw.domains import claim
 from wiw.study import Job, Settings
 from wiw_core.decisions import EpisodeResult
 from wiw_core.errors import ErrorCode, WiwError
+from wiw_ros.domains import claim
 
 PATIENCE_S = 3.0
 """Silence of the planner after which the bridge holds. Nothing real moves in an evaluation, and

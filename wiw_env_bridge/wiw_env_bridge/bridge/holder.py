@@ -5,10 +5,10 @@ from __future__ import annotations
 import threading
 import time
 
-from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.node import Node
 
 from wiw_msgs.msg import Heartbeat
+from wiw_ros.ears import Ears
 from wiw_ros.qos import HEARTBEAT
 
 
@@ -23,13 +23,12 @@ class HolderWatch:
         self._heard = threading.Condition()
         self._last: dict[str, tuple[float, int]] = {}
         self._lives: dict[str, int] = {}
-        node.create_subscription(
-            Heartbeat,
-            "heartbeat",
-            self._beat,
-            HEARTBEAT,
-            callback_group=MutuallyExclusiveCallbackGroup(),
-        )
+        self._ears = Ears(node)
+        self._ears.node.create_subscription(Heartbeat, "heartbeat", self._beat, HEARTBEAT)
+
+    def close(self) -> None:
+        """Stop listening."""
+        self._ears.close()
 
     def wait(self, name: str, timeout_s: float, fresh_s: float) -> bool:
         """Wait for a beat of ``name`` not older than ``fresh_s``; False if none comes in time."""

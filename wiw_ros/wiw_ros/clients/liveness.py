@@ -6,7 +6,6 @@ import threading
 from dataclasses import dataclass
 from typing import Any
 
-from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.clock import Clock, ClockType
 from rclpy.event_handler import SubscriptionEventCallbacks
 from rclpy.node import Node
@@ -14,6 +13,7 @@ from rclpy.node import Node
 from wiw_core.errors import ErrorCode, WiwError
 from wiw_msgs.msg import Heartbeat
 from wiw_ros import qos
+from wiw_ros.ears import Ears
 
 TURN_S = 0.1
 
@@ -32,7 +32,7 @@ class Liveness:
 
     Two signs are told apart. A process that ended stops beating, and DDS loses its publisher: DDS
     asserts that from threads of its own, so a busy process is never taken for a dead one. A process
-    that hangs only stops beating. Silence is counted in turns of our own executor: a process that
+    that hangs only stops beating. Silence is counted in turns of our own thread: a process that
     was itself stalled accuses nobody.
     """
 
@@ -41,18 +41,16 @@ class Liveness:
         self._pulses: dict[str, _Pulse] = {}
         self._turn = 0
         self._publisher_lost = -1
-        self._node = node
-        group = MutuallyExclusiveCallbackGroup()
-        self._subscription = node.create_subscription(
+        self._ears = Ears(node)
+        self._ears.node.create_subscription(
             Heartbeat,
             "heartbeat",
             self._beat,
             qos.HEARTBEAT,
-            callback_group=group,
             event_callbacks=SubscriptionEventCallbacks(liveliness=self._changed),
         )
         clock = Clock(clock_type=ClockType.STEADY_TIME)
-        self._timer = node.create_timer(TURN_S, self._tick, callback_group=group, clock=clock)
+        self._ears.node.create_timer(TURN_S, self._tick, clock=clock)
 
     def watch(self, name: str) -> Watch:
         """Begin to watch the node of this fully qualified name from now on."""
@@ -83,9 +81,8 @@ class Liveness:
             return pulse is not None and pulse.restarted > since_heard + 1
 
     def close(self) -> None:
-        """Give timer and subscription back to the node."""
-        self._node.destroy_timer(self._timer)
-        self._node.destroy_subscription(self._subscription)
+        """Stop listening."""
+        self._ears.close()
 
     def _tick(self) -> None:
         with self._lock:

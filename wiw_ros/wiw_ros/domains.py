@@ -1,24 +1,28 @@
-"""ROS domains for runs that must not hear one another."""
+"""ROS domains for graphs that must not hear one another: tests, and workers of an evaluation."""
 
 from __future__ import annotations
 
 import fcntl
+import os
 import tempfile
 from pathlib import Path
 from typing import IO
 
 from wiw_core.errors import ErrorCode, WiwError
 
-FIRST, LAST = 40, 101
-"""Domains that evaluations use; above 101 the ports may meet ephemeral ones."""
+FIRST, LAST = 10, 101
+"""Above 101 the ports of a domain may meet ephemeral ones; below 10 is where people work."""
 
 
 def claim() -> tuple[int, IO[str]]:
-    """Return a domain that no other evaluation on this machine uses, and the lock that keeps it.
+    """Return a domain that nobody else on this machine has claimed, and the lock that keeps it.
 
-    The domain is ours until the file is closed or the process ends.
+    The domain is ours until the file is closed or the process ends. Raises ``BAD_PARAMETER`` when
+    every domain is taken.
     """
-    for domain in range(FIRST, LAST + 1):
+    count = LAST - FIRST + 1
+    for offset in range(count):
+        domain = FIRST + (os.getpid() + offset) % count
         path = Path(tempfile.gettempdir()) / f"wiw-domain-{domain}.lock"
         try:
             lock = path.open("a")
