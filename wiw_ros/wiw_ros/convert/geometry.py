@@ -17,7 +17,7 @@ _NORM_TOLERANCE = 1e-3
 
 def stamp_to_msg(seconds: float) -> Time:
     """Return ROS time, to the nanosecond; seconds >= 0."""
-    require_finite((seconds,), "the time stamp", ErrorCode.STALE_OBSERVATION)
+    require_finite((seconds,), "The time stamp", ErrorCode.STALE_OBSERVATION)
     whole = math.floor(seconds)
     nanoseconds = round((seconds - whole) * 1e9)
     return Time(sec=whole + nanoseconds // 10**9, nanosec=nanoseconds % 10**9)
@@ -30,7 +30,7 @@ def stamp_from_msg(message: Time) -> float:
 
 def pose_to_msg(pose: Pose2) -> Pose:
     """Return the pose on the floor as a message; z, roll and pitch are 0."""
-    require_finite((pose.x_m, pose.y_m, pose.yaw_rad), "the base pose", ErrorCode.BAD_IMAGE)
+    require_finite((pose.x_m, pose.y_m, pose.yaw_rad), "The base pose", ErrorCode.BAD_IMAGE)
     z, w = _quaternion_of_yaw(pose.yaw_rad)
     return Pose(
         position=Point(x=float(pose.x_m), y=float(pose.y_m)),
@@ -41,8 +41,8 @@ def pose_to_msg(pose: Pose2) -> Pose:
 def pose_from_msg(message: Pose) -> Pose2:
     """Return x, y, yaw; raises ``BAD_IMAGE`` unless finite with a unit quaternion."""
     p, q = message.position, message.orientation
-    require_finite((p.x, p.y, p.z), "the base position", ErrorCode.BAD_IMAGE)
-    _require_unit(q, "the base orientation")
+    require_finite((p.x, p.y, p.z), "The base position", ErrorCode.BAD_IMAGE)
+    _require_unit(q, "The base orientation")
     yaw = math.atan2(2.0 * (q.w * q.z + q.x * q.y), 1.0 - 2.0 * (q.y * q.y + q.z * q.z))
     return Pose2(p.x, p.y, _yaw(q.z, q.w) if q.x == q.y == 0.0 else yaw)
 

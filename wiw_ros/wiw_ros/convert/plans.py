@@ -62,7 +62,7 @@ def plan_to_msg(plan: Plan) -> PlanMsg:
 
 def plan_from_msg(message: PlanMsg) -> Plan:
     """Return the plan; raises ``PROPOSAL_INVALID`` if its prior is not finite."""
-    require_finite((message.prior,), "the plan's prior", ErrorCode.PROPOSAL_INVALID)
+    require_finite((message.prior,), "The plan's prior", ErrorCode.PROPOSAL_INVALID)
     return Plan(
         tuple(action_from_msg(a) for a in message.actions), message.text, float(message.prior)
     )
