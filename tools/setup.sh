@@ -11,7 +11,7 @@ for pair in cmake:cmake g++:g++ make:make; do
   command -v "${pair%%:*}" >/dev/null || need+=("${pair##*:}")
 done
 for pair in libEGL.so.1:libegl1 libOpenGL.so.0:libopengl0; do
-  ldconfig -p | grep -q "${pair%%:*}" || need+=("${pair##*:}")
+  PATH="$PATH:/sbin" ldconfig -p | grep -q "${pair%%:*}" || need+=("${pair##*:}")
 done
 [ -e /usr/lib/"$(uname -m)"-linux-gnu/dri/swrast_dri.so ] || need+=(libgl1-mesa-dri)
 if [ ${#need[@]} -gt 0 ]; then
