@@ -22,8 +22,11 @@ from wiw_msgs.action import ExecutePlan
 from wiw_ros import convert
 from wiw_ros.node import ManagedNode
 
-DISCOVERY_S = 1.0
-"""Seconds to wait for the first heartbeat of a holder that has just started."""
+DISCOVERY_S = 5.0
+"""Seconds to wait, still, for the first heartbeat of a holder that has just started.
+
+DDS repeats a lost announcement of a new node only every 3 s.
+"""
 SETTLE_S = 5.0
 """Seconds in which an environment that was told to hold must have stopped."""
 _POLL_S = 0.02
