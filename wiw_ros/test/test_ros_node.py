@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -52,6 +53,20 @@ def test_a_signal_holds_then_ends_with_zero_and_no_traceback(
         lines = node.output
     assert lines.index("holding") < lines.index("torn down")
     assert "Traceback" not in lines
+
+
+def test_impatient_signals_do_not_spoil_the_way_down(probe: Probe, tmp_path: Path) -> None:
+    with NodeProcess(MODULE, tmp_path, name="impatient") as node:
+        probe.until_state("impatient", "active")
+        for _ in range(500):  # bounded: the node ends within 5 s
+            node.process.send_signal(signal.SIGINT)
+            try:
+                node.process.wait(0.02)
+                break
+            except subprocess.TimeoutExpired:
+                continue
+        assert node.process.returncode == 0, node.output
+        assert "torn down" in node.output
 
 
 def test_a_node_that_hangs_in_stop_is_ended_anyway(probe: Probe, tmp_path: Path) -> None:

@@ -270,6 +270,9 @@ def run(node_class: Callable[[], ManagedNode], args: Sequence[str] | None = None
     spinner.join(1.0)
     node.destroy_node()
     rclpy.try_shutdown()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # Python gives signals back their deadly default at its end: a second Ctrl-C would meet it.
+        signal.signal(number, signal.SIG_IGN)
     return code
 
 
