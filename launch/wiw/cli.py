@@ -229,7 +229,7 @@ def compare(study: Study, workers: int) -> None:
 def main() -> None:
     """Run the command; a :class:`WiwError` is one line and exit code 2."""
     try:
-        app(standalone_mode=True)
+        app(prog_name="wiw", standalone_mode=True)
     except WiwError as error:
         if _Settings.debug:
             raise
