@@ -77,7 +77,7 @@ class PlannerNode(ManagedNode):
         super().__init__("planner_node", PARAMS)
         self._busy = threading.Lock()
         self._stopping = threading.Event()
-        self._liveness: Liveness | None = None
+        self._liveness = Liveness(self)  # for life: DDS takes its time to know new peers
         self._env: RosEnvironment | None = None
         self._remote: RosWorldModel | None = None
         self._advised: tuple[str, str, Decision] | None = None
@@ -108,7 +108,6 @@ class PlannerNode(ManagedNode):
             "patience": Patience(hung_s=values["server_lost_s"]),
             "wait_s": values["server_wait_s"],
         }
-        self._liveness = Liveness(self)
         self._env = RosEnvironment(self, values["bridge"], self._liveness, **limits)
         if values["rollout_servers"]:
             self._remote = RosWorldModel(
@@ -130,12 +129,17 @@ class PlannerNode(ManagedNode):
         if self._busy.acquire(timeout=STOP_S):
             self._busy.release()
 
+    def destroy_node(self) -> None:
+        """Stop listening, then destroy the node."""
+        self._liveness.close()
+        super().destroy_node()
+
     def teardown(self) -> None:
         """Drop the clients and the policies."""
-        for part in (self._env, self._remote, self._liveness):
+        for part in (self._env, self._remote):
             if part is not None:
                 part.close()
-        self._env = self._remote = self._liveness = None
+        self._env = self._remote = None
         self._policies, self._advised = {}, None
 
     def _check_policies(self) -> None:
