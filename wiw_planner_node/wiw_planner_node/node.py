@@ -196,8 +196,9 @@ class PlannerNode(ManagedNode):
             )
             decision = decide(told, context, seed=goal.seed, cancelled=self._cancelled(handle))
             self._advised = (episode.task, episode.id, decision)
-        self._show(decision)
-        return Decide.Result(decision=convert.decision_to_msg(decision), code=int(ErrorCode.OK))
+        message = convert.decision_to_msg(decision)
+        self._show(decision, message)
+        return Decide.Result(decision=message, code=int(ErrorCode.OK))
 
     def _advisee(self, episode: Episode, index: int) -> tuple[Policy, Decision | None]:
         """Return the policy, and its decision before this one if it was asked for that too."""
@@ -243,11 +244,12 @@ class PlannerNode(ManagedNode):
         return filmed(film, self._env, policy, recorder)
 
     def _tell(self, handle: ServerGoalHandle, decision: Decision) -> None:
-        handle.publish_feedback(RunEpisode.Feedback(decision=convert.decision_to_msg(decision)))
-        self._show(decision)
+        message = convert.decision_to_msg(decision)
+        handle.publish_feedback(RunEpisode.Feedback(decision=message))
+        self._show(decision, message)
 
-    def _show(self, decision: Decision) -> None:
-        self._decisions.publish(convert.decision_to_msg(decision))
+    def _show(self, decision: Decision, message: DecisionMsg) -> None:
+        self._decisions.publish(message)
         if self._imagination.get_subscription_count():
             sheet = contact_sheet(decision)
             if sheet is not None:

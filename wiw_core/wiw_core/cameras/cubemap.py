@@ -11,9 +11,6 @@ from wiw_core.cameras.panorama import Map
 from wiw_core.errors import ErrorCode, WiwError
 from wiw_core.geometry import Array
 
-FACES = ("front", "left", "back", "right", "up", "down")
-"""Order of the faces in a strip, top to bottom."""
-
 
 def _rotation(forward: tuple[int, int, int], up: tuple[int, int, int]) -> Array:
     z, y = np.array(forward, dtype=np.float64), -np.array(up, dtype=np.float64)
@@ -30,7 +27,10 @@ ROTATIONS: Array = np.stack(
         _rotation((0, 0, -1), (1, 0, 0)),
     ]
 )
-"""``R_base_face`` of each face's optical frame, (6, 3, 3): columns are right, down, forward."""
+"""``R_base_face`` of each face's optical frame, (6, 3, 3): columns are right, down, forward.
+
+In the order of a strip, top to bottom: front, left, back, right, up, down.
+"""
 
 
 def face_intrinsics(face: int, border: int = 0) -> Array:
