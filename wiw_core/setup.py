@@ -17,6 +17,10 @@ setup(
         "wiw.tasks": [
             "ar = wiw_core.tasks.ar:ActiveRecognition",
             "ignav = wiw_core.tasks.ignav:ImageGoalNavigation",
+            "insert_onto_square_peg = wiw_core.tasks.manipulation:SquarePeg",
+            "push_buttons = wiw_core.tasks.manipulation:PushButtons",
+            "slide_block_to_color_target = wiw_core.tasks.manipulation:SlideBlock",
+            "stack_cups = wiw_core.tasks.manipulation:StackCups",
         ],
         "wiw.environments": [
             "fake = wiw_core.fakes.environment:FakeEnvironment",

@@ -170,7 +170,7 @@ def test_a_torn_last_line_is_forgiven_only_in_an_incomplete_record(tmp_path):
         (lambda lines: lines[:-1], "line 2"),
         (lambda lines: lines[1:], "line 1"),
         (lambda lines: [*lines, lines[1]], "line 4"),
-        (lambda lines: [lines[0].replace('"schema":1', '"schema":9'), *lines[1:]], "line 1"),
+        (lambda lines: [lines[0].replace('"schema":2', '"schema":9'), *lines[1:]], "line 1"),
         (lambda lines: [lines[0], lines[1].replace('"ACT"', '"FLY"'), lines[2]], "line 2"),
         (lambda lines: [lines[0], '{"kind":"rumour"}', lines[2]], "line 2"),
         (lambda lines: [lines[0], "[]", lines[2]], "line 2"),

@@ -25,9 +25,9 @@ from wiw_core.decisions import (
     Transition,
 )
 from wiw_core.errors import ErrorCode, WiwError
-from wiw_core.geometry import Pose2
+from wiw_core.geometry import Pose2, Pose3
 from wiw_core.loop import decide, run_episode
-from wiw_core.observation import Episode, Observation, Projection, View
+from wiw_core.observation import Episode, Observation, Projection, SceneObject, View
 from wiw_core.plans import Action, ActionSpec, Plan, camera_path, navigation_plan
 from wiw_core.policy import Policy, decision_context
 from wiw_core.registry import (
@@ -64,6 +64,7 @@ __all__ = [
     "PlanLimits",
     "Policy",
     "Pose2",
+    "Pose3",
     "Projection",
     "Proposer",
     "Recorder",
@@ -71,6 +72,7 @@ __all__ = [
     "Reviser",
     "Rollout",
     "RolloutRequest",
+    "SceneObject",
     "Task",
     "Transition",
     "View",

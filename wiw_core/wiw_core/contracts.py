@@ -16,6 +16,7 @@ from wiw_core.plans import ActionSpec, Plan
 from wiw_core.rollouts import ModelInfo, Rollout, RolloutRequest
 
 FramesWanted = Literal["none", "last", "all"]
+Metric = Literal["success", "score"]
 
 
 @runtime_checkable
@@ -224,6 +225,26 @@ class Task(Protocol):
     @property
     def views(self) -> Sequence[str]:
         """Names of the views a policy of this task is given."""
+        ...
+
+    @property
+    def actions(self) -> Mapping[str, ActionSpec]:
+        """The actions it is solved with."""
+        ...
+
+    @property
+    def metric(self) -> Metric:
+        """What its episodes are compared by: success, or the score of their open answers."""
+        ...
+
+    @property
+    def family(self) -> str:
+        """Tasks of one family are also reported together, such as ``manipulation``."""
+        ...
+
+    @property
+    def environment(self) -> str:
+        """Default environment's registered name."""
         ...
 
     @property

@@ -97,12 +97,16 @@ class Transition:
         Metres really travelled.
     done : bool
         The task is decided (its oracle stop, where the protocol grants one).
+    code : ErrorCode
+        ``NO_PATH`` or ``IK_FAILED`` if the action could not be executed: the robot has not moved,
+        the rest of the plan is dropped, and the next decision follows. ``OK`` otherwise.
     """
 
     observation: Observation | None
     path_m: float
     collided: bool = False
     done: bool = False
+    code: ErrorCode = ErrorCode.OK
 
 
 @dataclass(frozen=True)
@@ -110,6 +114,13 @@ class EpisodeResult:
     """How an episode ended.
 
     Without a goal place ``shortest_m`` and ``final_distance_m`` are NaN, ``shortest_actions`` 0.
+
+    Attributes
+    ----------
+    failures : int
+        Actions that could not be executed, see :class:`Transition`.
+    score : float
+        Of an open answer, 0 to 100; NaN for a task without.
     """
 
     task: str
@@ -128,3 +139,5 @@ class EpisodeResult:
     final_distance_m: float = math.nan
     answer: str = ""
     confidence: float = math.nan
+    failures: int = 0
+    score: float = math.nan

@@ -58,6 +58,42 @@ class Pose2:
         return math.hypot(self.x_m - other.x_m, self.y_m - other.y_m)
 
 
+@dataclass(frozen=True)
+class Pose3:
+    """A pose in space: metres, and a unit quaternion in ROS order (x, y, z, w)."""
+
+    x_m: float = 0.0
+    y_m: float = 0.0
+    z_m: float = 0.0
+    qx: float = 0.0
+    qy: float = 0.0
+    qz: float = 0.0
+    qw: float = 1.0
+
+    @classmethod
+    def from_matrix(cls, matrix: Array) -> Pose3:
+        """Return the pose of a (4, 4) rigid transform."""
+        x, y, z = (float(v) for v in matrix[:3, 3])
+        return cls(x, y, z, *(float(v) for v in quaternion_from_matrix(matrix[:3, :3])))
+
+    @property
+    def position(self) -> Array:
+        """The position in metres, (3,)."""
+        return np.array([self.x_m, self.y_m, self.z_m])
+
+    @property
+    def quaternion(self) -> Array:
+        """The orientation as (x, y, z, w), (4,)."""
+        return np.array([self.qx, self.qy, self.qz, self.qw])
+
+    def matrix(self) -> Array:
+        """Return the (4, 4) homogeneous transform."""
+        matrix: Array = np.eye(4)
+        matrix[:3, :3] = matrix_from_quaternion(self.quaternion)
+        matrix[:3, 3] = self.position
+        return matrix
+
+
 def quaternion_from_matrix(rotation: Array) -> Array:
     """Return the unit quaternion (x, y, z, w) of a (3, 3) rotation matrix (ROS order)."""
     from scipy.spatial.transform import Rotation

@@ -8,7 +8,7 @@ from enum import IntEnum
 import numpy as np
 import numpy.typing as npt
 
-from wiw_core.geometry import T_BASE_OPTICAL, Array, Pose2
+from wiw_core.geometry import T_BASE_OPTICAL, Array, Pose2, Pose3
 
 Rgb = npt.NDArray[np.uint8]
 Depth = npt.NDArray[np.float32]
@@ -59,6 +59,19 @@ class View:
 
 
 @dataclass(frozen=True)
+class SceneObject:
+    """An object that a task's protocol tells of: a name without meaning, its centroid in metres.
+
+    ``x_m``, ``y_m``, ``z_m`` are in ``base_link``.
+    """
+
+    name: str
+    x_m: float
+    y_m: float
+    z_m: float
+
+
+@dataclass(frozen=True)
 class Observation:
     """All that a policy may know at one instant; never privileged state.
 
@@ -70,6 +83,14 @@ class Observation:
         When the sensors were read, ROS time in seconds.
     base_pose : Pose2
         ``T_odom_base``; odom starts at the episode's first pose, so it tells nothing of the map.
+    joints : tuple of (str, float)
+        Name and position of each joint in radians or metres; empty without an arm.
+    tool_pose : Pose3 or None
+        ``T_base_tool``; None without an arm.
+    gripper : float
+        Opening, 0 closed to 1 open; 0 without an arm.
+    objects : tuple of SceneObject
+        Centroids, where the task grants them (privilege ``object_centroids``).
     """
 
     episode_id: str
@@ -77,6 +98,10 @@ class Observation:
     views: tuple[View, ...]
     base_pose: Pose2 = Pose2()
     stamp_s: float = 0.0
+    joints: tuple[tuple[str, float], ...] = ()
+    tool_pose: Pose3 | None = None
+    gripper: float = 0.0
+    objects: tuple[SceneObject, ...] = ()
 
     def view(self, name: str) -> View | None:
         """Return the view of that name, or None."""
@@ -95,6 +120,8 @@ class Episode:
         Greatest number of decisions.
     privileges : tuple of str
         What the task's protocol grants beyond sensors, such as ``"oracle_stop"``.
+    difficulty : str
+        Level by the task's own measure, such as ``"easy"``; empty if it has none. For tables only.
     """
 
     task: str
@@ -107,3 +134,4 @@ class Episode:
     goal_view: View | None = None
     labels: tuple[str, ...] = ()
     privileges: tuple[str, ...] = ()
+    difficulty: str = ""

@@ -5,16 +5,16 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass
 from typing import Any
 
 from wiw_core.decisions import Candidate, Decision, DecisionKind, EpisodeResult, EpisodeStatus
 from wiw_core.errors import ErrorCode
-from wiw_core.geometry import Pose2
+from wiw_core.geometry import Pose2, Pose3
 from wiw_core.observation import Episode, Observation
 from wiw_core.plans import Action, Plan
 
-SCHEMA = 1
+SCHEMA = 2
 """Version of the record; a reader refuses any other."""
 
 Json = dict[str, Any]
@@ -32,12 +32,15 @@ class DecisionRecord:
         ``T_odom_base`` after execution.
     step : int
         Primitive actions executed since the episode began, this decision's included.
+    tool_pose : Pose3 or None
+        ``T_base_tool`` after execution; None without an arm.
     """
 
     decision: Decision
     executed: Plan
     base_pose: Pose2
     step: int
+    tool_pose: Pose3 | None = None
 
 
 @dataclass(frozen=True)
@@ -74,13 +77,14 @@ def episode_line(episode: Episode, provenance: Json) -> Json:
         "goal_text": episode.goal_text,
         "labels": list(episode.labels),
         "privileges": list(episode.privileges),
+        "difficulty": episode.difficulty,
         "provenance": provenance,
     }
 
 
 def decision_line(decision: Decision, executed: Plan, observation: Observation) -> Json:
     """Return the line of one decision."""
-    pose = observation.base_pose
+    pose, tool = observation.base_pose, observation.tool_pose
     return {
         "kind": "decision",
         "index": int(decision.index),
@@ -98,6 +102,7 @@ def decision_line(decision: Decision, executed: Plan, observation: Observation) 
         "executed": _plan(executed),
         "base_pose": [_number(v) for v in (pose.x_m, pose.y_m, pose.yaw_rad)],
         "step_after": int(observation.step),
+        "tool_pose": None if tool is None else [_number(v) for v in astuple(tool)],
     }
 
 
@@ -116,7 +121,7 @@ def parse_episode(line: Json) -> tuple[Episode, Json]:
     """Return the episode and the provenance of a first line."""
     if line["schema"] != SCHEMA:
         raise ValueError(f"schema {line['schema']} is not {SCHEMA}")
-    names = ("task", "id", "seed", "scene", "split", "budget", "goal_text")
+    names = ("task", "id", "seed", "scene", "split", "budget", "goal_text", "difficulty")
     episode = Episode(
         **{name: line[name] for name in names},
         labels=tuple(line["labels"]),
@@ -142,13 +147,20 @@ def parse_decision(line: Json) -> DecisionRecord:
         degraded=line["degraded"],
     )
     pose = Pose2(*(_parse_number(v) for v in line["base_pose"]))
-    return DecisionRecord(decision, _parse_plan(line["executed"]), pose, line["step_after"])
+    tool = line["tool_pose"]
+    return DecisionRecord(
+        decision,
+        _parse_plan(line["executed"]),
+        pose,
+        line["step_after"],
+        None if tool is None else Pose3(*(_parse_number(v) for v in tool)),
+    )
 
 
 def parse_result(line: Json) -> EpisodeResult:
     """Return the result of a last line."""
     fields: Json = {k: v for k, v in line.items() if k != "kind"}
-    for name in ("path_m", "shortest_m", "final_distance_m", "confidence"):
+    for name in ("path_m", "shortest_m", "final_distance_m", "confidence", "score"):
         fields[name] = _parse_number(fields[name])
     fields["status"], fields["code"] = EpisodeStatus[fields["status"]], ErrorCode(fields["code"])
     return EpisodeResult(**fields)

@@ -19,7 +19,6 @@ from wiw_core.decisions import Decision
 from wiw_core.errors import ErrorCode, WiwError
 from wiw_core.loop import Policy, decide, decision_context, run_episode
 from wiw_core.observation import Episode
-from wiw_core.plans import NAVIGATION
 from wiw_core.records import JsonlRecorder, record_path
 from wiw_core.registry import TASKS, Registry
 from wiw_core.rollouts import ModelInfo, Rollout, RolloutRequest
@@ -188,11 +187,12 @@ class PlannerNode(ManagedNode):
             episode = convert.episode_from_msg(goal.episode)
             history = tuple(convert.observation_from_msg(seen) for seen in goal.observations)
             policy, previous = self._advisee(episode, goal.index)
+            actions = Registry(TASKS).create(episode.task).actions
             told = replace(
                 policy, imagine=_Told(policy.imagine, handle) if policy.imagine else None
             )
             context = decision_context(
-                told, episode, history, NAVIGATION, goal.index, goal.seed, previous
+                told, episode, history, actions, goal.index, goal.seed, previous
             )
             decision = decide(told, context, seed=goal.seed, cancelled=self._cancelled(handle))
             self._advised = (episode.task, episode.id, decision)

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from wiw_core.decisions import Candidate, Decision, DecisionKind, EpisodeResult, EpisodeStatus
 from wiw_core.errors import ErrorCode, WiwError
 from wiw_core.fakes.environment import FakeEnvironment
-from wiw_core.geometry import T_BASE_OPTICAL, Pose2
-from wiw_core.observation import Episode, Observation, Projection, View
+from wiw_core.geometry import T_BASE_OPTICAL, Pose2, Pose3
+from wiw_core.observation import Episode, Observation, Projection, SceneObject, View
 from wiw_core.plans import Action, ActionSpec, Plan, navigation_plan
 from wiw_core.rollouts import ModelInfo, Rollout
 from wiw_msgs.action import Rollout as RolloutAction
@@ -41,6 +41,16 @@ def camera(name: str = "front", size: tuple[int, int] = (4, 6), depth: bool = Tr
 
 def observation() -> Observation:
     return Observation("val_000", 7, (camera(),), Pose2(1.0, -2.0, 0.3), 12.5)
+
+
+def armed() -> Observation:
+    return replace(
+        observation(),
+        joints=(("panda_joint1", 0.25), ("panda_joint2", -1.5)),
+        tool_pose=Pose3(0.1, -0.2, 0.9, 0.6, 0.8, 0.0, 0.0),
+        gripper=1.0,
+        objects=(SceneObject("object 1", 0.2, 0.1, 0.77),),
+    )
 
 
 def same_view(a: View, b: View) -> bool:
@@ -149,6 +159,34 @@ def _set(path: str, value: Any) -> Callable[[Any], None]:
         setattr(target, last, value)
 
     return change
+
+
+def test_an_arm_comes_back_with_its_joints_tool_and_objects() -> None:
+    seen = armed()
+    back = convert.observation_from_msg(convert.observation_to_msg(seen))
+    for name in ("joints", "tool_pose", "gripper", "objects"):
+        assert getattr(back, name) == getattr(seen, name)
+
+
+def test_a_base_has_no_tool() -> None:
+    back = convert.observation_from_msg(convert.observation_to_msg(observation()))
+    assert (back.joints, back.tool_pose, back.objects) == ((), None, ())
+
+
+@pytest.mark.parametrize("spoil", ["position", "gripper", "centroid", "length"])
+def test_a_malformed_arm_is_refused(spoil: str) -> None:
+    message = convert.observation_to_msg(armed())
+    if spoil == "position":
+        message.joint_state.position[0] = math.nan
+    elif spoil == "gripper":
+        message.gripper = math.inf
+    elif spoil == "centroid":
+        message.objects[0].centroid.y = math.nan
+    else:
+        message.joint_state.position.pop()
+    with pytest.raises(WiwError) as caught:
+        convert.observation_from_msg(message)
+    assert caught.value.code is ErrorCode.BAD_IMAGE
 
 
 @pytest.mark.parametrize(

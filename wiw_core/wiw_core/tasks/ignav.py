@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
-from wiw_core.contracts import PlanLimits
+from wiw_core.contracts import Metric, PlanLimits
+from wiw_core.plans import NAVIGATION, ActionSpec
 
 CANDIDATES = 3
 """M, plans weighed per decision (arXiv 2510.18135, appendix B.2)."""
@@ -30,6 +32,10 @@ class ImageGoalNavigation:
     limits: PlanLimits = PlanLimits(CANDIDATES, HORIZON, EXECUTE)
     budget: int = BUDGET
     views: tuple[str, ...] = ("front", "panorama")
+    actions: Mapping[str, ActionSpec] = field(default_factory=lambda: NAVIGATION)
+    metric: Metric = "success"
+    family: str = "image-goal navigation"
+    environment: str = "mujoco"
     proposer: str = "heuristic"
     reviser: str = "place"
     success_radius_m: float = SUCCESS_RADIUS_M

@@ -171,11 +171,13 @@ class Motion:
         executed = len(result.executed.actions) + 1
         result.executed = convert.plan_to_msg(plan.prefix(executed))
         result.collisions += int(step.collided)
+        result.failures += int(step.code is not ErrorCode.OK)
         result.path_m += float(step.path_m)
         result.done = bool(step.done)
         feedback = ExecutePlan.Feedback(
             executed=executed, collided=bool(step.collided), path_m=float(step.path_m)
         )
+        feedback.code = int(step.code)
         if step.observation is not None:
             seen = self._session.stamped(step.observation)
             result.observation = convert.observation_to_msg(seen)

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from typing import Any
 
-from wiw_core.errors import ErrorCode, WiwError, unknown_name
+from wiw_core.errors import ErrorCode, unknown_name
 from wiw_core.geometry import Pose2
+from wiw_env_bridge.episodes.files import corrupt, read_rows, write_rows
 
-SCHEMA = "wiw-episodes"
-VERSION = 1
-FILES = {"ar": "ar_v1.jsonl", "ignav": "ignav_v1.jsonl"}
+FILES = {"ar": "ar_v2.jsonl", "ignav": "ignav_v2.jsonl"}
 """The episode file of each task."""
 
 
@@ -32,6 +29,8 @@ class EpisodeRecord:
         Geodesic metres to the goal, and primitives to its success radius; 0 without a goal place.
     target, label : str
         For active recognition, the object and its true label.
+    difficulty : str
+        ``easy``, ``medium`` or ``hard``; each task's generator says by what measure.
     """
 
     task: str
@@ -45,6 +44,7 @@ class EpisodeRecord:
     shortest_actions: int = 0
     target: str = ""
     label: str = ""
+    difficulty: str = ""
 
 
 @cache
@@ -63,39 +63,16 @@ def load_episodes(task: str) -> tuple[EpisodeRecord, ...]:
 
 def parse_episodes(text: str) -> tuple[EpisodeRecord, ...]:
     """Return the episodes of a file's text; raises ``RECORD_CORRUPT``."""
-    head, _, body = text.partition("\n")
+    task, rows = read_rows(text)
     try:
-        header = json.loads(head)
-        if header["schema"] != SCHEMA or header["version"] != VERSION:
-            raise _corrupt(f"is of schema {header['schema']} {header['version']}")
-        if header["sha256"] != digest(body):
-            raise _corrupt("was changed after it was written")
-        records = tuple(_record(header["task"], json.loads(line)) for line in body.splitlines())
+        return tuple(_record(task, row) for row in rows)
     except (ValueError, KeyError, TypeError) as error:
-        raise _corrupt(f"cannot be read ({type(error).__name__}: {error})") from error
-    if len(records) != header["count"]:
-        raise _corrupt(f"holds {len(records)} episodes instead of {header['count']}")
-    return records
+        raise corrupt(f"holds a bad episode ({type(error).__name__}: {error})") from error
 
 
 def format_episodes(task: str, seed: int, apartments: str, records: list[EpisodeRecord]) -> str:
     """Return a file's text: a header line, then one line per episode."""
-    body = "".join(json.dumps(_fields(record)) + "\n" for record in records)
-    header = {
-        "schema": SCHEMA,
-        "version": VERSION,
-        "task": task,
-        "apartments": apartments,
-        "seed": seed,
-        "count": len(records),
-        "sha256": digest(body),
-    }
-    return json.dumps(header) + "\n" + body
-
-
-def digest(body: str) -> str:
-    """Return the SHA-256 of what follows the header line."""
-    return hashlib.sha256(body.encode("utf-8")).hexdigest()
+    return write_rows(task, seed, apartments, map(_fields, records))
 
 
 def _fields(record: EpisodeRecord) -> dict[str, Any]:
@@ -105,6 +82,7 @@ def _fields(record: EpisodeRecord) -> dict[str, Any]:
         "scene": record.scene,
         "seed": record.seed,
         "start": _numbers(record.start),
+        "difficulty": record.difficulty,
     }
     if record.goal is None:
         return {**common, "target": record.target, "label": record.label}
@@ -123,11 +101,3 @@ def _record(task: str, fields: dict[str, Any]) -> EpisodeRecord:
 
 def _numbers(pose: Pose2) -> list[float]:
     return [pose.x_m, pose.y_m, pose.yaw_rad]
-
-
-def _corrupt(what: str) -> WiwError:
-    return WiwError(
-        ErrorCode.RECORD_CORRUPT,
-        f"The episode file {what}.",
-        "Restore it, or generate it anew: python -m wiw_env_bridge.episodes.generate.",
-    )

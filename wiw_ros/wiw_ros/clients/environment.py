@@ -5,6 +5,7 @@ from __future__ import annotations
 import queue
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
@@ -164,7 +165,7 @@ class RosEnvironment:
             if held is None:
                 return
             last = convert.observation_from_msg(motion.result.observation)
-            yield Transition(last, held.path_m, held.collided, bool(motion.result.done))
+            yield replace(held, observation=last, done=bool(motion.result.done))
         finally:
             motion.abandon(0.0 if watch.dead(self._patience) else STILL_S)
             self._motion = None
@@ -225,7 +226,8 @@ class RosEnvironment:
 
 def _transition(feedback: Any, observe: bool) -> Transition:
     seen = convert.observation_from_msg(feedback.observation) if observe else None
-    return Transition(seen, feedback.path_m, feedback.collided)
+    code = convert.code_from_msg(feedback.code)
+    return Transition(seen, feedback.path_m, feedback.collided, code=code)
 
 
 def _steps(result: Any) -> int:

@@ -105,6 +105,8 @@ def result_to_msg(result: EpisodeResult) -> EpisodeResultMsg:
         final_distance_m=float(result.final_distance_m),
         answer=result.answer,
         confidence=float(result.confidence),
+        failures=result.failures,
+        score=float(result.score),
     )
 
 
@@ -129,4 +131,6 @@ def result_from_msg(message: EpisodeResultMsg) -> EpisodeResult:
         final_distance_m=message.final_distance_m,
         answer=message.answer,
         confidence=message.confidence,
+        failures=message.failures,
+        score=message.score,
     )

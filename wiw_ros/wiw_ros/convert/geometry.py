@@ -9,7 +9,7 @@ from builtin_interfaces.msg import Time
 from geometry_msgs.msg import Point, Pose, Quaternion, Transform, Vector3
 
 from wiw_core.errors import ErrorCode, WiwError
-from wiw_core.geometry import Array, Pose2, matrix_from_quaternion, quaternion_from_matrix
+from wiw_core.geometry import Array, Pose2, Pose3, matrix_from_quaternion, quaternion_from_matrix
 from wiw_ros.convert.checks import require_finite
 
 _NORM_TOLERANCE = 1e-3
@@ -45,6 +45,30 @@ def pose_from_msg(message: Pose) -> Pose2:
     _require_unit(q, "The base orientation")
     yaw = math.atan2(2.0 * (q.w * q.z + q.x * q.y), 1.0 - 2.0 * (q.y * q.y + q.z * q.z))
     return Pose2(p.x, p.y, _yaw(q.z, q.w) if q.x == q.y == 0.0 else yaw)
+
+
+def point_to_msg(xyz_m: tuple[float, float, float]) -> Point:
+    """Return a point in metres; raises ``BAD_IMAGE`` unless it is finite."""
+    require_finite(xyz_m, "A point", ErrorCode.BAD_IMAGE)
+    return Point(x=float(xyz_m[0]), y=float(xyz_m[1]), z=float(xyz_m[2]))
+
+
+def pose3_to_msg(pose: Pose3) -> Pose:
+    """Return the pose in space as a message."""
+    numbers = (pose.qx, pose.qy, pose.qz, pose.qw)
+    require_finite(numbers, "The tool orientation", ErrorCode.BAD_IMAGE)
+    return Pose(
+        position=point_to_msg((pose.x_m, pose.y_m, pose.z_m)),
+        orientation=Quaternion(**dict(zip("xyzw", map(float, numbers)))),
+    )
+
+
+def pose3_from_msg(message: Pose) -> Pose3:
+    """Return the pose in space; raises ``BAD_IMAGE`` unless finite with a unit quaternion."""
+    p, q = message.position, message.orientation
+    require_finite((p.x, p.y, p.z), "The tool position", ErrorCode.BAD_IMAGE)
+    _require_unit(q, "The tool orientation")
+    return Pose3(p.x, p.y, p.z, q.x, q.y, q.z, q.w)
 
 
 def transform_to_msg(matrix: Array) -> Transform:

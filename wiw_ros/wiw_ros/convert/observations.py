@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import array
 
+from builtin_interfaces.msg import Time
+from sensor_msgs.msg import JointState
 from std_msgs.msg import Header
 
 from wiw_core.errors import ErrorCode, WiwError
-from wiw_core.observation import Box, Episode, Observation, Projection, View
+from wiw_core.geometry import Pose3
+from wiw_core.observation import Box, Episode, Observation, Projection, SceneObject, View
 from wiw_msgs.msg import Episode as EpisodeMsg
 from wiw_msgs.msg import Observation as ObservationMsg
+from wiw_msgs.msg import SceneObject as SceneObjectMsg
 from wiw_msgs.msg import View as ViewMsg
 from wiw_ros.convert import geometry, images
-from wiw_ros.convert.checks import enum_from_msg
+from wiw_ros.convert.checks import enum_from_msg, require_finite
 
 
 def view_to_msg(view: View, stamp_s: float = 0.0) -> ViewMsg:
@@ -70,6 +74,13 @@ def observation_to_msg(observation: Observation) -> ObservationMsg:
         step=observation.step,
         views=[view_to_msg(v, observation.stamp_s) for v in observation.views],
         base_pose=geometry.pose_to_msg(observation.base_pose),
+        joint_state=_joints_to_msg(observation, stamp),
+        tool_pose=geometry.pose3_to_msg(observation.tool_pose or Pose3()),
+        gripper=float(observation.gripper),
+        objects=[
+            SceneObjectMsg(name=o.name, centroid=geometry.point_to_msg((o.x_m, o.y_m, o.z_m)))
+            for o in observation.objects
+        ],
     )
 
 
@@ -86,6 +97,42 @@ def observation_from_msg(message: ObservationMsg) -> Observation:
         views=tuple(view_from_msg(v) for v in message.views),
         base_pose=geometry.pose_from_msg(message.base_pose),
         stamp_s=geometry.stamp_from_msg(message.header.stamp),
+        joints=_joints_from_msg(message.joint_state),
+        tool_pose=geometry.pose3_from_msg(message.tool_pose) if message.joint_state.name else None,
+        gripper=_finite(message.gripper, "The gripper's opening"),
+        objects=tuple(_object_from_msg(o) for o in message.objects),
+    )
+
+
+def _object_from_msg(message: SceneObjectMsg) -> SceneObject:
+    c = message.centroid
+    x, y, z = (_finite(v, f"The centroid of '{message.name}'") for v in (c.x, c.y, c.z))
+    return SceneObject(message.name, x, y, z)
+
+
+def _joints_from_msg(message: JointState) -> tuple[tuple[str, float], ...]:
+    if len(message.name) != len(message.position):
+        raise WiwError(
+            ErrorCode.BAD_IMAGE,
+            f"An observation names {len(message.name)} joints"
+            f" and gives {len(message.position)} positions.",
+        )
+    return tuple(
+        (name, _finite(position, f"Joint '{name}'"))
+        for name, position in zip(message.name, message.position)
+    )
+
+
+def _finite(value: float, what: str) -> float:
+    require_finite((value,), what, ErrorCode.BAD_IMAGE)
+    return float(value)
+
+
+def _joints_to_msg(observation: Observation, stamp: Time) -> JointState:
+    return JointState(
+        header=Header(stamp=stamp),
+        name=[name for name, _ in observation.joints],
+        position=array.array("d", (position for _, position in observation.joints)),
     )
 
 
@@ -101,6 +148,7 @@ def episode_to_msg(episode: Episode) -> EpisodeMsg:
         labels=list(episode.labels),
         budget=episode.budget,
         privileges=list(episode.privileges),
+        difficulty=episode.difficulty,
     )
     if episode.goal_view is not None:
         message.goal_view = view_to_msg(episode.goal_view)
@@ -120,6 +168,7 @@ def episode_from_msg(message: EpisodeMsg) -> Episode:
         goal_view=view_from_msg(message.goal_view) if message.goal_view.image.height else None,
         labels=tuple(message.labels),
         privileges=tuple(message.privileges),
+        difficulty=message.difficulty,
     )
 
 

@@ -1,0 +1,56 @@
+"""What an episode asks for, with the privileged state that judges it: it stays in the bridge."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from wiw_core.contracts import Task
+from wiw_core.geometry import Pose2
+from wiw_core.observation import Episode
+from wiw_core.tasks.ar import ActiveRecognition
+from wiw_core.tasks.ignav import ImageGoalNavigation
+from wiw_env_bridge.episodes import EpisodeRecord
+from wiw_env_bridge.mujoco.apartment import Layout
+from wiw_env_bridge.mujoco.goals.object import ObjectGoal
+from wiw_env_bridge.mujoco.goals.place import PlaceGoal
+from wiw_env_bridge.mujoco.renderer import Renderer
+from wiw_env_bridge.mujoco.targets import Target
+
+TASKS: dict[str, Task] = {"ar": ActiveRecognition(), "ignav": ImageGoalNavigation()}
+"""The tasks that apartments have episodes for."""
+
+
+class Goal(Protocol):
+    """One episode's goal."""
+
+    @property
+    def target(self) -> Target | None:
+        """The object whose box the views show, if the task grants it."""
+        ...
+
+    def episode(self) -> Episode:
+        """Return what a policy is told."""
+        ...
+
+    def reached(self, pose: Pose2) -> bool:
+        """Tell whether the task's oracle stop applies here."""
+        ...
+
+    def succeeded(self, pose: Pose2, answer: str) -> bool:
+        """Judge the end of the episode."""
+        ...
+
+    def distance_m(self, pose: Pose2) -> float:
+        """Return geodesic metres to the goal place; NaN if the task has none."""
+        ...
+
+    def value(self, pose: Pose2) -> float:
+        """Return how good it is to be here; higher is better."""
+        ...
+
+
+def make_goal(record: EpisodeRecord, layout: Layout, renderer: Renderer) -> Goal:
+    """Return an episode's goal; raises ``ENVIRONMENT_FAILED`` if the apartment does not fit."""
+    if record.task == "ignav":
+        return PlaceGoal(record, layout, renderer)
+    return ObjectGoal(record, layout, renderer)

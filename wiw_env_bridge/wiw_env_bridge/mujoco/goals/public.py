@@ -1,0 +1,42 @@
+"""What every kind of goal shares: the public side of its episode, and the error of a misfit."""
+
+from __future__ import annotations
+
+from wiw_core.errors import ErrorCode, WiwError
+from wiw_core.observation import Episode, View
+from wiw_env_bridge.episodes import EpisodeRecord
+from wiw_env_bridge.mujoco.apartment import Layout
+
+
+def public_episode(
+    record: EpisodeRecord,
+    layout: Layout,
+    budget: int,
+    privilege: str,
+    goal_text: str = "",
+    goal_view: View | None = None,
+    labels: tuple[str, ...] = (),
+) -> Episode:
+    """Return what a policy is told of an episode."""
+    return Episode(
+        task=record.task,
+        id=record.id,
+        seed=record.seed,
+        scene=layout.name,
+        split=record.split,
+        budget=budget,
+        goal_text=goal_text,
+        goal_view=goal_view,
+        labels=labels,
+        privileges=(privilege,),
+        difficulty=record.difficulty,
+    )
+
+
+def misfit(record: EpisodeRecord) -> WiwError:
+    """Return the error for an episode that this version's apartment cannot hold."""
+    return WiwError(
+        ErrorCode.ENVIRONMENT_FAILED,
+        f"Episode '{record.id}' does not fit the apartment that this version builds.",
+        "The episode file and the apartment code are of different versions.",
+    )
