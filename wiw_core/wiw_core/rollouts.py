@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from wiw_core.errors import ErrorCode
-from wiw_core.observation import Episode, Observation, Projection, Rgb
+from wiw_core.errors import ErrorCode, WiwError
+from wiw_core.observation import Episode, Observation, Projection, Rgb, View
 from wiw_core.plans import Plan
 
 MAX_FRAMES = 256
@@ -20,15 +20,38 @@ MAX_PLANS = 256
 """Most plans that any request may hold."""
 
 
+def main_view(observation: Observation) -> View:
+    """Return the first panorama, else the first view: what a model that takes any view imagines.
+
+    Raises
+    ------
+    WiwError
+        ``BAD_IMAGE`` if the observation has no view.
+    """
+    views = observation.views
+    if not views:
+        raise WiwError(ErrorCode.BAD_IMAGE, "The observation has no view to imagine from.")
+    return next((v for v in views if v.projection is Projection.EQUIRECTANGULAR), views[0])
+
+
 @dataclass(frozen=True)
 class ModelInfo:
-    """What a world model accepts, returns and costs; see ``wiw_msgs/msg/ModelInfo.msg``."""
+    """What a world model accepts, returns and costs; see ``wiw_msgs/msg/ModelInfo.msg``.
+
+    Attributes
+    ----------
+    projection : Projection or None
+        Of its frames; None: that of the observation's :func:`main_view`.
+    height, width : int
+        Pixels of its frames; 0: as the view. Without a projection of its own they hold for
+        panoramas; frames of a perspective view have that height, and the view's shape.
+    """
 
     name: str
     revision: str = "1"
     licence: str = "Apache-2.0"
     controls: tuple[str, ...] = ("camera",)
-    projection: Projection = Projection.EQUIRECTANGULAR
+    projection: Projection | None = Projection.EQUIRECTANGULAR
     height: int = 0
     width: int = 0
     max_frames: int = MAX_FRAMES
@@ -40,6 +63,25 @@ class ModelInfo:
     gives_value: bool = False
     privileges: tuple[str, ...] = ()
     alignment: str = "frame k is the view after action k"
+
+    def frame_format(self, now: Observation) -> tuple[Projection, int, int]:
+        """Return projection, height and width of the frames it gives for ``now``.
+
+        A 0 leaves that side open: a model of one projection may have no size of its own.
+
+        Raises
+        ------
+        WiwError
+            ``BAD_IMAGE`` if the format is the view's, and there is no view.
+        """
+        if self.projection is not None:
+            return self.projection, self.height, self.width
+        view = main_view(now)
+        rows, columns = view.size
+        height = self.height or rows
+        if view.projection is Projection.EQUIRECTANGULAR:
+            return view.projection, height, self.width or columns
+        return view.projection, height, max(1, round(columns * height / rows))
 
 
 @dataclass(frozen=True)

@@ -58,20 +58,21 @@ def check_request(request: RolloutRequest, info: ModelInfo) -> None:
 def check_rollout(rollout: Rollout, request: RolloutRequest, info: ModelInfo) -> None:
     """Refuse a rollout that is not what was asked for; raises ``INVALID_FRAMES``."""
     wanted = request.frame_indices(rollout.plan_index)
+    projection, height, width = info.frame_format(request.now)
     frames = rollout.frames
     problem = ""
     if frames.dtype != np.uint8:
         problem = f"its frames are {frames.dtype}, not uint8"
     elif frames.ndim != 4 or frames.shape[3] != 3 or 0 in frames.shape:
         problem = f"its frames have shape {frames.shape}, not (T, H, W, 3)"
-    elif info.height and frames.shape[1:3] != (info.height, info.width):
-        problem = f"its frames are {frames.shape[1:3]}, not {(info.height, info.width)}"
+    elif height and frames.shape[1:3] != (height, width):
+        problem = f"its frames are {frames.shape[1:3]}, not {(height, width)}"
     elif frames.shape[0] != len(wanted):
         problem = f"it has {frames.shape[0]} frames, not {len(wanted)}"
     elif tuple(rollout.frame_indices) != wanted:
         problem = f"its frame indices are {rollout.frame_indices}, not {wanted}"
-    elif rollout.projection is not info.projection:
-        problem = f"its projection is {rollout.projection.name}, not {info.projection.name}"
+    elif rollout.projection is not projection:
+        problem = f"its projection is {rollout.projection.name}, not {projection.name}"
     elif rollout.generation != request.generation:
         problem = f"it is of generation {rollout.generation}, not {request.generation}"
     elif info.gives_value and rollout.value is None:

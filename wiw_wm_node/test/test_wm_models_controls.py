@@ -81,7 +81,7 @@ class TestEveryModel:
             assert rollout.frames.shape == (count, wm.info.height, wm.info.width, 3)
             assert rollout.frames.dtype == np.uint8
             assert rollout.generation == 7
-            assert rollout.projection is wm.info.projection
+            assert rollout.projection is wm.info.frame_format(PANORAMA)[0]
 
     def test_a_plan_alone_gives_the_same_as_in_a_batch(self, model) -> None:
         plans = [[F, F, L], [L, F], [F, R, F, F], [F, F, L]]

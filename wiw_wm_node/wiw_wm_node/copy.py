@@ -19,7 +19,8 @@ class CopyModel:
     Parameters
     ----------
     height, width : int
-        Size of the frames in pixels; ``width`` is a multiple of 16.
+        Size of panoramas in pixels; ``width`` is a multiple of 16. A perspective view keeps its
+        shape, at that height.
     """
 
     def __init__(self, height: int = views.HEIGHT, width: int = views.WIDTH) -> None:
@@ -28,12 +29,11 @@ class CopyModel:
     @property
     def info(self) -> ModelInfo:
         """What it accepts and returns."""
-        return ModelInfo("copy", height=self._size[0], width=self._size[1])
+        return views.info("copy", self._size)
 
     def rollout(self, request: RolloutRequest) -> Iterator[Rollout]:
         """Yield one rollout per plan, in order."""
-        view = views.main_view(request.now)
-        frame = views.resized(view.rgb, self._size)
+        projection, frame = views.frame_now(request.now, self.info)
         for index in range(len(request.plans)):
             views.keep_going(request)
             start = time.monotonic()
@@ -42,7 +42,7 @@ class CopyModel:
                 plan_index=index,
                 frames=np.repeat(frame[None], len(wanted), axis=0),
                 frame_indices=wanted,
-                projection=view.projection,
+                projection=projection,
                 generation=request.generation,
                 seconds=time.monotonic() - start,
             )

@@ -9,8 +9,8 @@ import numpy as np
 
 from wiw_core.cameras.panorama import TURNS_PER_CIRCLE
 from wiw_core.errors import ErrorCode, WiwError
-from wiw_core.observation import Observation, Projection, Rgb, View
-from wiw_core.rollouts import RolloutRequest
+from wiw_core.observation import Observation, Projection, Rgb
+from wiw_core.rollouts import ModelInfo, RolloutRequest, main_view
 
 HEIGHT, WIDTH = 288, 512
 """Default size of imagined frames: half of the panorama that the paper's rig gives (576 x 1024)."""
@@ -34,18 +34,15 @@ def checked_size(height: int, width: int) -> tuple[int, int]:
     return height, width
 
 
-def panorama(observation: Observation) -> View | None:
-    """Return the first panoramic view, or None."""
-    views = (v for v in observation.views if v.projection is Projection.EQUIRECTANGULAR)
-    return next(views, None)
+def info(name: str, size: tuple[int, int]) -> ModelInfo:
+    """Return the description of a model that shows the view it is given, panorama or not."""
+    return ModelInfo(name, projection=None, height=size[0], width=size[1])
 
 
-def main_view(observation: Observation) -> View:
-    """Return the panorama, else the first view; raises ``BAD_IMAGE`` if there is no view."""
-    view = panorama(observation) or next(iter(observation.views), None)
-    if view is None:
-        raise WiwError(ErrorCode.BAD_IMAGE, "The observation has no view to imagine from.")
-    return view
+def frame_now(now: Observation, model: ModelInfo) -> tuple[Projection, Rgb]:
+    """Return the main view as a frame of the model; raises ``BAD_IMAGE`` if there is no view."""
+    projection, height, width = model.frame_format(now)
+    return projection, resized(main_view(now).rgb, (height, width))
 
 
 def resized(rgb: Rgb, size: tuple[int, int]) -> Rgb:

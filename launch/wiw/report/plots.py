@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import matplotlib
+from markupsafe import escape
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from wiw.arms import BASELINE
+from wiw.report.measure import compared, label, measure, measured
 from wiw.results import Row
 from wiw_core.metrics import THINKING
 from wiw_core.statistics import Interval
@@ -20,82 +23,192 @@ INK = "#010203"
 """Replaced by the page's own text colour."""
 ACCENT = "#2f7ed8"
 STAGES = {"glance": "#8a8f98", "propose": "#d98c21", "imagine": "#2f7ed8", "revise": "#3a9d5d"}
+COLOURS = ("#2f7ed8", "#d98c21", "#3a9d5d", "#c0508a", "#8a6fd1", "#8a8f98")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "*", "h")
+WIDTH_IN, ROW_IN, FONT_PT = 4.3, 0.3, 11
+"""At this width a point is a pixel or more, on a phone too: no text falls below 11 pixels."""
+LABEL_CHARACTERS = 18
 
 
-def success(rows: Sequence[Row]) -> str:
-    """Return the plot of success per arm, with Wilson intervals."""
+@dataclass(frozen=True)
+class Plot:
+    """A drawing, what it shows in a sentence, and the same for who cannot see it."""
+
+    svg: str
+    title: str
+
+
+def outcome(rows: Sequence[Row]) -> Plot:
+    """Return the plot of the task's own measure per arm, with its intervals."""
+    what = measure(rows[0])
     figure, axes = _axes(len(rows))
     for y, row in enumerate(rows):
-        _whisker(axes, y, row.summary.success)
-    axes.set_xlim(-0.02, 1.02)
-    axes.set_xlabel("success rate, 95 % interval")
-    return _svg(figure, axes, [row.arm for row in rows], f"success-{rows[0].task}")
+        _whisker(axes, y, measured(row))
+    axes.set_xlim(-0.02 * what.top, 1.02 * what.top)
+    axes.set_xlabel(what.label)
+    return _plot(figure, axes, rows, f"{what.name} of each arm, with 95 % intervals")
 
 
-def differences(rows: Sequence[Row]) -> str:
-    """Return the plot of paired differences to the baseline; empty if it was not run."""
-    compared = [row for row in rows if BASELINE in row.versus]
-    if not compared:
-        return ""
-    figure, axes = _axes(len(compared))
-    for y, row in enumerate(compared):
-        _whisker(axes, y, row.versus[BASELINE].success)
-    axes.set_xlim(*_around_zero(row.versus[BASELINE].success for row in compared))
-    axes.axvline(0, color=INK, linewidth=0.8, linestyle=":")
-    axes.set_xlabel(f"success minus that of '{BASELINE}', paired, 95 % interval")
-    return _svg(figure, axes, [row.arm for row in compared], f"difference-{rows[0].task}")
+def differences(rows: Sequence[Row]) -> Plot | None:
+    """Return the plot of paired differences to the baseline; None if nothing was compared."""
+    pairs = [(row, found) for row in rows if (found := compared(row)) is not None]
+    if not pairs:
+        return None
+    what = measure(rows[0])
+    figure, axes = _axes(len(pairs))
+    for y, (_, found) in enumerate(pairs):
+        _whisker(axes, y, found)
+    reach = _reach((found for _, found in pairs), 0.1 * what.top)
+    axes.set_xlim(-reach, reach)
+    axes.axvline(0, color=INK, linewidth=1.2, linestyle="--")
+    axes.set_xlabel(f"{what.name} minus that of '{BASELINE}'")
+    title = (
+        f"{what.name}: paired difference to '{BASELINE}', with 95 % intervals; right of the"
+        " dashed line is better, an interval across it decides nothing"
+    )
+    return _plot(figure, axes, [row for row, _ in pairs], title)
 
 
-def stages(rows: Sequence[Row]) -> str:
+def levels(rows: Mapping[str, Sequence[Row]], arms: Sequence[Row]) -> Plot | None:
+    """Return the plot of the measure by difficulty; None if there are not two levels.
+
+    Parameters
+    ----------
+    rows : mapping
+        The rows of each level, easiest first.
+    arms : sequence of Row
+        One row per arm, in the order of the table.
+    """
+    if len(rows) < 2:
+        return None
+    what = measure(arms[0])
+    figure, axes = _axes(len(arms), ROW_IN * max(1.0, len(rows) / 2))
+    place = {label(row): y for y, row in enumerate(arms)}
+    for k, (level, mine) in enumerate(rows.items()):
+        look = {"color": COLOURS[k % len(COLOURS)], "marker": MARKERS[k % len(MARKERS)]}
+        shift = 0.6 * ((k + 0.5) / len(rows) - 0.5)
+        axes.plot([], [], linestyle="", label=level, **look)
+        for row in mine:
+            _whisker(axes, place[label(row)] + shift, measured(row), **look)
+    axes.set_xlim(-0.02 * what.top, 1.02 * what.top)
+    axes.set_xlabel(what.label)
+    _legend(axes, min(4, len(rows)))
+    return _plot(figure, axes, arms, f"{what.name} by difficulty, with 95 % intervals")
+
+
+def cost(rows: Sequence[Row]) -> Plot | None:
+    """Return the plot of the measure against seconds per decision; None without any seconds."""
+    timed = [
+        row
+        for row in rows
+        if row.summary.seconds.p50 > 0 and not math.isnan(measured(row).estimate)
+    ]
+    if not timed:
+        return None
+    what = measure(rows[0])
+    figure = Figure(figsize=(WIDTH_IN, 3.2 + 0.22 * len(timed) / 2), layout="constrained")
+    axes = figure.add_subplot()
+    for row in timed:
+        k = rows.index(row)
+        seconds, value = row.summary.seconds, measured(row)
+        look = {"color": COLOURS[k % len(COLOURS)], "marker": MARKERS[k % len(MARKERS)]}
+        if math.isfinite(value.low) and math.isfinite(value.high):
+            axes.plot([seconds.p50] * 2, [value.low, value.high], color=look["color"], linewidth=2)
+        axes.plot([seconds.p50, seconds.p95], [value.estimate] * 2, color=look["color"], alpha=0.45)
+        axes.plot(
+            seconds.p50,
+            value.estimate,
+            linestyle="",
+            markersize=7,
+            label=_short(label(row)),
+            **look,
+        )
+    axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(base=10, subs=(1.0, 2.0, 5.0), numticks=8))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.set_ylim(-0.02 * what.top, 1.02 * what.top)
+    axes.set_xlabel("seconds of thinking per decision")
+    axes.set_ylabel(what.name)
+    axes.grid(axis="y", color=INK, alpha=0.15, linewidth=0.6)
+    _legend(axes, 2)
+    title = (
+        f"{what.name} against what it costs: the marker at the median second per decision, its"
+        " thin line to the 95th percentile, its thick line the 95 % interval"
+    )
+    return Plot(_svg(figure, axes, f"cost-{rows[0].task}", title), title)
+
+
+def stages(rows: Sequence[Row]) -> Plot:
     """Return the plot of median seconds per stage of a decision."""
     figure, axes = _axes(len(rows))
     for y, row in enumerate(rows):
         left = 0.0
         for stage in THINKING:
             found = row.summary.seconds_by_stage.get(stage)
-            if found is None:
+            if found is None or not math.isfinite(found.p50):
                 continue
             axes.barh(y, found.p50, left=left, color=STAGES[stage], height=0.55)
             left += found.p50
     handles = [matplotlib.patches.Patch(color=STAGES[stage], label=stage) for stage in THINKING]
-    axes.legend(
-        handles=handles, frameon=False, ncols=4, loc="lower center", bbox_to_anchor=(0.5, 1)
-    )
-    axes.set_xlabel("seconds per decision, median of each stage")
-    return _svg(figure, axes, [row.arm for row in rows], f"stages-{rows[0].task}")
+    _legend(axes, 4, handles=handles, columnspacing=1.0, handlelength=1.0)
+    axes.set_xlabel("seconds per decision")
+    return _plot(figure, axes, rows, "Where the time goes: median seconds of each stage")
 
 
-def _around_zero(intervals: Iterable[Interval]) -> tuple[float, float]:
+def _reach(intervals: Iterable[Interval], least: float) -> float:
     ends = [abs(end) for i in intervals for end in (i.low, i.high) if math.isfinite(end)]
-    reach = max([0.1, *ends]) * 1.1
-    return -reach, reach
+    return max([least, *ends]) * 1.1
 
 
-def _axes(count: int) -> tuple[Figure, Any]:
-    figure = Figure(figsize=(4.6, 0.9 + 0.3 * count), layout="constrained")
+def _axes(count: int, row_in: float = ROW_IN) -> tuple[Figure, Any]:
+    figure = Figure(figsize=(WIDTH_IN, 0.9 + row_in * count), layout="constrained")
     return figure, figure.add_subplot()
 
 
-def _whisker(axes: Any, y: int, value: Interval) -> None:
-    axes.plot([value.low, value.high], [y, y], color=ACCENT, linewidth=2, solid_capstyle="round")
-    axes.plot([value.estimate], [y], "o", color=ACCENT, markersize=6)
+def _whisker(axes: Any, y: float, value: Interval, color: str = ACCENT, marker: str = "o") -> None:
+    if math.isnan(value.estimate):
+        return
+    if math.isfinite(value.low) and math.isfinite(value.high):
+        axes.plot([value.low, value.high], [y, y], color=color, linewidth=2)
+    axes.plot([value.estimate], [y], marker, color=color, markersize=6)
 
 
-def _svg(figure: Figure, axes: Any, labels: Sequence[str], name: str) -> str:
-    axes.set_yticks(range(len(labels)), labels)
-    axes.set_ylim(len(labels) - 0.5, -0.5)
+def _legend(axes: Any, columns: int, **more: Any) -> None:
+    axes.legend(frameon=False, ncols=columns, loc="lower center", bbox_to_anchor=(0.5, 1.0), **more)
+
+
+def _short(label: str) -> str:
+    """Return a label that leaves room for the plot: both ends of one that is too long."""
+    if len(label) <= LABEL_CHARACTERS:
+        return label
+    head = LABEL_CHARACTERS // 2
+    return f"{label[:head]}…{label[head + 1 - LABEL_CHARACTERS :]}"
+
+
+def _plot(figure: Figure, axes: Any, rows: Sequence[Row], title: str) -> Plot:
+    axes.set_yticks(range(len(rows)), [_short(label(row)) for row in rows])
+    axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.grid(axis="x", color=INK, alpha=0.15, linewidth=0.6)
+    axes.xaxis.set_major_locator(MaxNLocator(5))
+    return Plot(_svg(figure, axes, f"{title}-{rows[0].task}", title), title)
+
+
+def _svg(figure: Figure, axes: Any, salt: str, title: str) -> str:
+    """Return the figure as an ``<svg>`` element; ``salt`` keeps its ids apart from the next's."""
     for side, spine in axes.spines.items():
         spine.set_visible(side == "bottom")
         spine.set_color(INK)
-    axes.xaxis.set_major_locator(MaxNLocator(5))
-    axes.tick_params(colors=INK, length=0)
-    axes.xaxis.label.set_color(INK)
+    axes.tick_params(colors=INK, length=0, which="both", labelsize=FONT_PT)
+    for text in (axes.xaxis.label, axes.yaxis.label):
+        text.set_color(INK)
+        text.set_fontsize(FONT_PT)
     for text in axes.get_legend().get_texts() if axes.get_legend() else ():
         text.set_color(INK)
+        text.set_fontsize(FONT_PT)
     written = io.StringIO()
-    # The salt keeps the ids of one plot apart from those of the next on the same page.
-    with matplotlib.rc_context({"svg.hashsalt": name, "svg.fonttype": "none", "font.size": 10}):
+    with matplotlib.rc_context({"svg.hashsalt": salt, "svg.fonttype": "none"}):
         figure.savefig(written, format="svg", transparent=True, metadata={"Date": None})
     svg = written.getvalue()
-    return svg[svg.index("<svg") :].replace(INK, "currentColor")
+    svg = svg[svg.index("<svg") :].replace(INK, "currentColor")
+    return svg.replace("<svg ", f'<svg role="img" aria-label="{escape(title)}" ', 1)

@@ -61,6 +61,11 @@ class Film:
     turns: tuple[Turn, ...]
     turns_made: int
 
+    @property
+    def imagines(self) -> bool:
+        """Whether any decision shows imagined frames."""
+        return any(turn.imagined for turn in self.turns)
+
 
 def read_films(study: Study, task: str) -> list[Film]:
     """Return the films of a task, the arms of one episode side by side."""

@@ -12,6 +12,7 @@ from typing import Any, Union
 import numpy as np
 import numpy.typing as npt
 
+from wiw_core.action_api.arm import tool_poses
 from wiw_core.action_api.camera import camera_poses, planar_path
 from wiw_core.action_api.lowlevel import body_deltas, cumulative_ids
 from wiw_core.action_api.text import prompt
@@ -26,6 +27,7 @@ CONTROLS: Mapping[str, Callable[..., Control]] = {
     "path": planar_path,
     "lowlevel": cumulative_ids,
     "body_delta": body_deltas,
+    "tool_poses": tool_poses,
 }
 """What a plan can be turned into; each function's docstring gives form, frames and units."""
 

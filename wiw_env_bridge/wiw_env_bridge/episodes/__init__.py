@@ -11,8 +11,10 @@ from wiw_core.errors import ErrorCode, unknown_name
 from wiw_core.geometry import Pose2
 from wiw_env_bridge.episodes.files import corrupt, read_rows, write_rows
 
-FILES = {"ar": "ar_v2.jsonl", "ignav": "ignav_v2.jsonl"}
+FILES = {"aeqa": "aeqa_v2.jsonl", "ar": "ar_v2.jsonl", "ignav": "ignav_v2.jsonl"}
 """The episode file of each task."""
+_TEXTS = ("answers", "partial", "evidence")
+_ASKED = ("question", "category", "form", *_TEXTS, "places")
 
 
 @dataclass(frozen=True)
@@ -27,10 +29,17 @@ class EpisodeRecord:
         ``T_map_base`` at the start and, for image-goal navigation, where the goal view was taken.
     shortest_m, shortest_actions : float, int
         Geodesic metres to the goal, and primitives to its success radius; 0 without a goal place.
+        For question answering, metres to the nearest of ``places``.
     target, label : str
         For active recognition, the object and its true label.
     difficulty : str
         ``easy``, ``medium`` or ``hard``; each task's generator says by what measure.
+    question, category, form, answers, partial : str, str, str, tuple of str, tuple of str
+        For question answering, see :class:`wiw_env_bridge.mujoco.questions.Question`.
+    evidence : tuple of str
+        Bodies that the answer is read off.
+    places : tuple of (float, float)
+        Surveyed places, map frame in metres, that show the evidence well.
     """
 
     task: str
@@ -45,6 +54,13 @@ class EpisodeRecord:
     target: str = ""
     label: str = ""
     difficulty: str = ""
+    question: str = ""
+    category: str = ""
+    form: str = ""
+    answers: tuple[str, ...] = ()
+    partial: tuple[str, ...] = ()
+    evidence: tuple[str, ...] = ()
+    places: tuple[tuple[float, float], ...] = ()
 
 
 @cache
@@ -84,6 +100,9 @@ def _fields(record: EpisodeRecord) -> dict[str, Any]:
         "start": _numbers(record.start),
         "difficulty": record.difficulty,
     }
+    if record.question:
+        asked = {name: getattr(record, name) for name in _ASKED}
+        return {**common, "shortest_m": record.shortest_m, **asked}
     if record.goal is None:
         return {**common, "target": record.target, "label": record.label}
     return {
@@ -96,7 +115,9 @@ def _fields(record: EpisodeRecord) -> dict[str, Any]:
 
 def _record(task: str, fields: dict[str, Any]) -> EpisodeRecord:
     poses = {k: Pose2(*map(float, fields[k])) for k in ("start", "goal") if k in fields}
-    return EpisodeRecord(task=task, **{**fields, **poses})
+    lists = {k: tuple(map(str, fields[k])) for k in _TEXTS if k in fields}
+    places = tuple((float(x), float(y)) for x, y in fields.get("places", ()))
+    return EpisodeRecord(task=task, **{**fields, **poses, **lists, "places": places})
 
 
 def _numbers(pose: Pose2) -> list[float]:

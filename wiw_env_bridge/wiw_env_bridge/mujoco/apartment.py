@@ -80,7 +80,9 @@ def draw_apartment(layout: Layout) -> SceneBuilder:
         kind = KINDS[piece.kind]
         frame = Piece(builder, piece.x_m, piece.y_m, piece.yaw_rad)
         looks = np.random.default_rng([layout.seed, 4, piece.index])
+        builder.begin_body(piece.name)
         kind.draw(frame, looks, palette, kind.width_m, kind.depth_m)
+        builder.end_body()
     for target in layout.targets:
         draw_target(builder, target)
     build_shell(builder, rng, layout.plan, layout.standing)

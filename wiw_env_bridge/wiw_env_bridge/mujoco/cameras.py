@@ -11,7 +11,8 @@ import numpy.typing as npt
 from wiw_core.cameras import cubemap, pinhole
 from wiw_core.geometry import T_BASE_OPTICAL, Array, Pose2
 from wiw_core.observation import Depth, Rgb
-from wiw_env_bridge.mujoco.stage import Stage, metres
+from wiw_env_bridge.mujoco.canvas import metres
+from wiw_env_bridge.mujoco.stage import Stage
 
 CAMERA_HEIGHT_M = 1.0
 """Height of every camera above the floor (arXiv 2510.18135, appendix B)."""
@@ -47,10 +48,7 @@ class PinholeCamera:
 
     def rgbd(self, stage: Stage, pose: Pose2) -> tuple[Rgb, Depth]:
         """Return colours (H, W, 3) and metres along the optical axis (H, W)."""
-        self._draw(stage, pose, ids=False)
-        rgb, inverse = stage.read(self.size, self.size, depth=True)
-        assert inverse is not None
-        return np.ascontiguousarray(rgb[::-1]), np.ascontiguousarray(metres(inverse)[::-1])
+        return stage.rgbd(pose.matrix() @ camera_pose(), self.buffer_hw, self._half_tangents)
 
     def mask(self, stage: Stage, pose: Pose2, body: int) -> Mask:
         """Return where the body is seen, (H, W)."""
@@ -128,6 +126,11 @@ class PanoramaCamera:
         drawn[[5 - k for k in faces]] = True  # the rest of the buffer is from an earlier picture
         seen &= drawn[:, None]
         return np.asarray(seen.ravel()[self._nearest])
+
+    def bodies(self, stage: Stage, pose: Pose2) -> npt.NDArray[np.int32]:
+        """Return the body each pixel shows, (H, W); 0 is floor, walls and doors."""
+        self._draw(stage, pose, range(6), ids=True)
+        return np.asarray(stage.read_bodies(*self.buffer_hw).ravel()[self._nearest])
 
     def _colours(self, strip: Rgb) -> Rgb:
         return np.asarray(cv2.remap(strip, *self._fast_map, cv2.INTER_LINEAR), np.uint8)

@@ -31,6 +31,11 @@ class Placement:
     index: int
 
     @property
+    def name(self) -> str:
+        """Name of its body in the scene."""
+        return f"{self.kind}{self.index}"
+
+    @property
     def box(self) -> Box2:
         """Its footprint."""
         kind = KINDS[self.kind]

@@ -85,9 +85,30 @@ class FloorGrid:
 
     def distances_to(self, x_m: float, y_m: float) -> DistanceField:
         """Return geodesic distances of every place to this one, which must be free."""
+        return DistanceField(self, self._edges(), x_m, y_m)
+
+    def metres_to_nearest(
+        self, points: Sequence[tuple[float, float]]
+    ) -> npt.NDArray[np.float64]:
+        """Return metres from each cell to the nearest of these free points, (rows, columns).
+
+        Along the 16-neighbour grid: up to 3 % and a cell more than the true geodesic distance.
+        Infinite where the robot cannot stand. Raises ``ValueError`` if there is no such point.
+        """
+        cells = sorted({self.cell(*p) for p in points if self.is_free(*p)})
+        if not cells:
+            raise ValueError("None of the points is on the free floor.")
+        metres = dijkstra(self._edges(), directed=False, indices=cells, min_only=True)
+        return np.asarray(metres).reshape(self.free.shape)
+
+    def cell(self, x_m: float, y_m: float) -> int:
+        """Return the number of the cell that holds a point, counted along the rows."""
+        return int(math.floor(y_m / CELL_M) * self.free.shape[1] + math.floor(x_m / CELL_M))
+
+    def _edges(self) -> sparse.csr_matrix:
         if self._graph is None:
             self._graph = _graph(self.free)
-        return DistanceField(self, self._graph, x_m, y_m)
+        return self._graph
 
 
 class DistanceField:
@@ -109,7 +130,7 @@ class DistanceField:
         _, towards = dijkstra(
             graph,
             directed=False,
-            indices=[self._cell(goal_x_m, goal_y_m)],
+            indices=[grid.cell(goal_x_m, goal_y_m)],
             return_predecessors=True,
         )
         self._towards = towards[0]
@@ -121,7 +142,7 @@ class DistanceField:
         here = np.array([x_m, y_m])
         if self._grid.see(x_m, y_m, self._goal[None])[0]:
             return math.dist(here, self._goal)
-        path = self._path(self._cell(x_m, y_m))
+        path = self._path(self._grid.cell(x_m, y_m))
         total, at = 0.0, 0
         while True:
             # Pull straight: jump to the furthest point of the path in sight, at least one ahead.
@@ -141,9 +162,6 @@ class DistanceField:
         row, column = np.divmod(np.array(cells[:-1], np.int64), self._columns)
         middles = (np.stack([column, row], axis=1) + 0.5) * CELL_M
         return np.concatenate([middles, self._goal[None]])
-
-    def _cell(self, x_m: float, y_m: float) -> int:
-        return int(math.floor(y_m / CELL_M) * self._columns + math.floor(x_m / CELL_M))
 
 
 def _graph(free: Mask) -> sparse.csr_matrix:

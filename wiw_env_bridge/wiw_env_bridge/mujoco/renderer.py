@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import importlib
 import math
-import os
 from collections import OrderedDict
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 
@@ -24,6 +21,7 @@ from wiw_env_bridge.mujoco.cameras import (
     PinholeCamera,
     strip_hw,
 )
+from wiw_env_bridge.mujoco.canvas import GlThread
 from wiw_env_bridge.mujoco.stage import Stage
 from wiw_env_bridge.mujoco.targets import Target
 
@@ -49,10 +47,8 @@ class Renderer:
         self._panoramas = {panorama_hw: self.panorama}
         cameras = (self.front.buffer_hw, self.panorama.buffer_hw)
         self._buffer_hw = max(h for h, _ in cameras), max(w for _, w in cameras)
+        self._thread = GlThread(self._buffer_hw)
         self._stages: OrderedDict[int, Stage] = OrderedDict()
-        self._gl: Any = None
-        self._closed = False
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="render")
 
     def layout(self, seed: int) -> Layout:
         """Return the layout of this seed; its scene is built and kept if it is new."""
@@ -68,16 +64,29 @@ class Renderer:
 
     def panorama_rgb(self, seed: int, pose: Pose2, height: int, width: int) -> Rgb:
         """Return colours of a panorama of any size not larger than the robot's."""
-        if any(need > have for need, have in zip(strip_hw(width), self._buffer_hw)):
-            raise WiwError(
-                ErrorCode.TOO_LARGE,
-                f"A panorama of {height}x{width} does not fit the renderer's buffer.",
-                f"Ask for at most {self.panorama.height}x{self.panorama.width}.",
-            )
-        camera = self._panoramas.get((height, width))
-        if camera is None:
-            camera = self._panoramas[height, width] = PanoramaCamera(height, width)
+        camera = self._panorama(height, width)
         return self._run(lambda: camera.rgb(self._stage(seed), pose))
+
+    def panorama_census(self, seed: int, pose: Pose2, height: int, width: int) -> dict[str, int]:
+        """Return how many pixels of such a panorama show each body that is seen, by name."""
+        camera = self._panorama(height, width)
+
+        def count() -> dict[str, int]:
+            stage = self._stage(seed)
+            pixels = np.bincount(camera.bodies(stage, pose).ravel(), minlength=1)
+            names = stage.body_names
+            return {names[k]: int(pixels[k]) for k in np.nonzero(pixels)[0] if k > 0}
+
+        return self._run(count)
+
+    def centre(self, seed: int, name: str) -> Array:
+        """Return the middle of a body's bounding box, (3,) metres in the map frame."""
+
+        def find() -> Array:
+            stage = self._stage(seed)
+            return stage.centre(stage.body(name))
+
+        return self._run(find)
 
     def front_box(self, seed: int, pose: Pose2, target: Target) -> Box | None:
         """Return the target's box in the front image; None where it is not seen."""
@@ -97,10 +106,18 @@ class Renderer:
 
     def close(self) -> None:
         """Free the GL context and end the thread; idempotent."""
-        if not self._closed:
-            self._run(self._free)
-            self._closed = True
-            self._thread.shutdown()
+        self._thread.close(self._free)
+
+    def _panorama(self, height: int, width: int) -> PanoramaCamera:
+        if any(need > have for need, have in zip(strip_hw(width), self._buffer_hw)):
+            raise WiwError(
+                ErrorCode.TOO_LARGE,
+                f"A panorama of {height}x{width} does not fit the renderer's buffer.",
+                f"Ask for at most {self.panorama.height}x{self.panorama.width}.",
+            )
+        if (height, width) not in self._panoramas:
+            self._panoramas[height, width] = PanoramaCamera(height, width)
+        return self._panoramas[height, width]
 
     def _panorama_mask(self, seed: int, pose: Pose2, target: Target) -> Mask:
         bearing = _bearing(pose, target)
@@ -111,8 +128,6 @@ class Renderer:
         return stage, pose, stage.body(target.name)
 
     def _stage(self, seed: int) -> Stage:
-        if self._gl is None:
-            self._gl = _gl_context(self._buffer_hw)
         if seed not in self._stages:
             self._stages[seed] = Stage(lay_out(seed), self._buffer_hw)
             if len(self._stages) > CACHED_SCENES:
@@ -123,30 +138,9 @@ class Renderer:
     def _free(self) -> None:
         while self._stages:
             self._stages.popitem()[1].close()
-        if self._gl is not None:
-            self._gl.free()
 
     def _run(self, job: Callable[[], _T]) -> _T:
-        if self._closed:
-            raise WiwError(ErrorCode.ENVIRONMENT_FAILED, "The renderer is closed.")
-        return self._thread.submit(job).result()
-
-
-def _gl_context(buffer_hw: tuple[int, int]) -> Any:
-    """Return a current GL context; raises ``ENVIRONMENT_FAILED`` where there is no GL."""
-    height, width = buffer_hw
-    platform = os.environ.get("MUJOCO_GL", "")
-    try:
-        # Not mujoco.GLContext: that was chosen when mujoco was imported, maybe before our default.
-        context = importlib.import_module(f"mujoco.{platform}").GLContext(width, height)
-        context.make_current()
-    except Exception as error:
-        raise WiwError(
-            ErrorCode.ENVIRONMENT_FAILED,
-            f"MuJoCo cannot draw off-screen with MUJOCO_GL='{platform}': {error}.",
-            "Install libegl1, libopengl0 and libgl1-mesa-dri, and set MUJOCO_GL=egl.",
-        ) from error
-    return context
+        return self._thread.run(job)
 
 
 def _bearing(pose: Pose2, target: Target) -> tuple[Array, float]:

@@ -1,27 +1,17 @@
-"""One compiled apartment: drawing it into an off-screen buffer, and reading that back.
-
-Everything here runs in the one thread that owns the GL context; :mod:`renderer` sees to that.
-"""
+"""One compiled apartment on a canvas, and which of its bodies each pixel shows."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import mujoco
 import numpy as np
 import numpy.typing as npt
 
 from wiw_core.geometry import Array
-from wiw_core.observation import Depth, Rgb
 from wiw_env_bridge.mujoco.apartment import Layout, draw_apartment
-from wiw_env_bridge.mujoco.mjcf import FAR_M, NEAR_M
-
-_ALL = int(mujoco.mjtCatBit.mjCAT_ALL)
-_OFFSCREEN = int(mujoco.mjtFramebuffer.mjFB_OFFSCREEN)
-_SEGMENT, _ID_COLOUR = int(mujoco.mjtRndFlag.mjRND_SEGMENT), int(mujoco.mjtRndFlag.mjRND_IDCOLOR)
+from wiw_env_bridge.mujoco.canvas import Canvas
 
 
-class Stage:
+class Stage(Canvas):
     """Draws one apartment.
 
     Nothing in an apartment moves but the camera, so the list of things to draw is made once.
@@ -36,63 +26,14 @@ class Stage:
     def __init__(self, layout: Layout, buffer_hw: tuple[int, int]) -> None:
         self.layout = layout
         scene = draw_apartment(layout)
-        self._model = mujoco.MjModel.from_xml_string(scene.mjcf(), scene.assets)
-        self._model.vis.global_.offheight, self._model.vis.global_.offwidth = buffer_hw
-        data = mujoco.MjData(self._model)
-        mujoco.mj_forward(self._model, data)
-        self._scene = mujoco.MjvScene(self._model, maxgeom=self._model.ngeom + 16)
-        option, camera = mujoco.MjvOption(), mujoco.MjvCamera()
-        mujoco.mjv_updateScene(self._model, data, option, None, camera, _ALL, self._scene)
-        self._context = mujoco.MjrContext(self._model, mujoco.mjtFontScale.mjFONTSCALE_100.value)
-        self._context.readDepthMap = mujoco.mjtDepthMap.mjDEPTH_ZEROFAR
+        model = mujoco.MjModel.from_xml_string(scene.mjcf(), scene.assets)
+        self._data = mujoco.MjData(model)
+        mujoco.mj_forward(model, self._data)
+        super().__init__(model, self._data, buffer_hw)
         self._body_of_colour = self._identify()
 
-    def draw(
-        self,
-        T_map_camera: Array,
-        viewport: tuple[int, int, int, int],
-        half_tangents: tuple[float, float],
-        *,
-        ids: bool = False,
-    ) -> None:
-        """Draw one pinhole view into the buffer.
-
-        Parameters
-        ----------
-        T_map_camera : (4, 4)
-            Pose of the optical frame (z forward, x right, y down); metres.
-        viewport : (left, bottom, width, height)
-            Pixels of the buffer to draw into; rows count upwards.
-        half_tangents : (float, float)
-            Tangents of half the horizontal and half the vertical field of view.
-        ids : bool
-            Draw which body each pixel shows, for :meth:`read_bodies`, instead of colours.
-        """
-        for camera in self._scene.camera:
-            camera.pos[:] = T_map_camera[:3, 3]
-            camera.forward[:] = T_map_camera[:3, 2]
-            camera.up[:] = -T_map_camera[:3, 1]
-            camera.frustum_near, camera.frustum_far = NEAR_M, FAR_M
-            camera.frustum_center = 0.0
-            camera.frustum_width = NEAR_M * half_tangents[0]
-            camera.frustum_top = NEAR_M * half_tangents[1]
-            camera.frustum_bottom = -NEAR_M * half_tangents[1]
-        self._scene.flags[[_SEGMENT, _ID_COLOUR]] = ids
-        mujoco.mjr_setBuffer(_OFFSCREEN, self._context)
-        mujoco.mjr_render(mujoco.MjrRect(*viewport), self._scene, self._context)
-
-    def read(self, height: int, width: int, *, depth: bool) -> tuple[Rgb, Depth | None]:
-        """Return colours (H, W, 3) and, if wanted, :data:`inverse depth <metres>` of the buffer.
-
-        Rows count **upwards**: row 0 is the lowest, as GL keeps them.
-        """
-        rgb = np.empty((height, width, 3), np.uint8)
-        inverse = np.empty((height, width), np.float32) if depth else None
-        mujoco.mjr_readPixels(rgb, inverse, mujoco.MjrRect(0, 0, width, height), self._context)
-        return rgb, inverse
-
     def read_bodies(self, height: int, width: int) -> npt.NDArray[np.int32]:
-        """Return the body each pixel shows, (H, W), rows upwards; 0 is shell and furniture."""
+        """Return the body each pixel shows, (H, W), rows upwards; 0 is floor, walls and doors."""
         rgb, _ = self.read(height, width, depth=False)
         # Red is the low byte and green the high one: no scene has 65536 geoms.
         colour = rgb[..., 0].astype(np.uint16) + (rgb[..., 1].astype(np.uint16) << 8)
@@ -102,9 +43,20 @@ class Stage:
         """Return the number of a named body."""
         return int(self._model.body(name).id)
 
-    def close(self) -> None:
-        """Free what the GL context holds for this scene."""
-        self._context.free()
+    @property
+    def body_names(self) -> tuple[str, ...]:
+        """The name of each body, by number: furniture and targets; the first is the shell."""
+        return tuple(self._model.body(k).name for k in range(self._model.nbody))
+
+    def centre(self, body: int) -> Array:
+        """Return the middle of the body's bounding box, (3,) metres in the map frame."""
+        corners = []
+        for geom in np.nonzero(self._model.geom_bodyid == body)[0]:
+            middle, half = self._model.geom_aabb[geom, :3], self._model.geom_aabb[geom, 3:]
+            turn = self._data.geom_xmat[geom].reshape(3, 3)
+            at = self._data.geom_xpos[geom] + turn @ middle
+            corners += [at - np.abs(turn) @ half, at + np.abs(turn) @ half]
+        return np.asarray((np.min(corners, axis=0) + np.max(corners, axis=0)) / 2)
 
     def _identify(self) -> npt.NDArray[np.int32]:
         """Return the body of each segmentation colour; colours count from 1, 0 is nothing."""
@@ -113,12 +65,3 @@ class Stage:
             if geom.segid >= 0 and geom.objtype == int(mujoco.mjtObj.mjOBJ_GEOM):
                 table[geom.segid + 1] = self._model.geom_bodyid[geom.objid]
         return table
-
-
-def metres(inverse: npt.NDArray[Any]) -> Depth:
-    """Return depth in metres along the optical axis of what :meth:`Stage.read` gives.
-
-    The buffer is linear in one over the depth, so planes may be interpolated in it without error.
-    """
-    span = FAR_M - NEAR_M
-    return np.asarray(np.float32(FAR_M * NEAR_M / span) / (inverse + np.float32(NEAR_M / span)))

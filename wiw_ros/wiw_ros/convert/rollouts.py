@@ -26,6 +26,7 @@ from wiw_ros.convert.plans import plan_from_msg
 JPEG_QUALITY = 90
 MAX_DEADLINE_S = 3600.0
 _BAD = ErrorCode.CONTRACT_VIOLATION
+_OF_THE_VIEW = ModelInfoMsg.PROJECTION_OF_THE_VIEW
 
 
 def video_to_msg(frames: Rgb, projection: Projection, encoding: str = "rgb8") -> Video:
@@ -155,7 +156,7 @@ def model_info_to_msg(info: ModelInfo) -> ModelInfoMsg:
         revision=info.revision,
         licence=info.licence,
         controls=list(info.controls),
-        projection=int(info.projection),
+        projection=_OF_THE_VIEW if info.projection is None else int(info.projection),
         height=info.height,
         width=info.width,
         max_frames=info.max_frames,
@@ -171,13 +172,16 @@ def model_info_to_msg(info: ModelInfo) -> ModelInfoMsg:
 
 
 def model_info_from_msg(message: ModelInfoMsg) -> ModelInfo:
-    """Return the model's description."""
+    """Return the model's description; raises ``CONTRACT_VIOLATION`` for an unknown projection."""
+    projection = None
+    if message.projection != _OF_THE_VIEW:
+        projection = enum_from_msg(Projection, message.projection, "The projection", _BAD)
     return ModelInfo(
         name=message.name,
         revision=message.revision,
         licence=message.licence,
         controls=tuple(message.controls),
-        projection=enum_from_msg(Projection, message.projection, "The projection", _BAD),
+        projection=projection,
         height=message.height,
         width=message.width,
         max_frames=message.max_frames,

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from wiw_core.errors import ErrorCode, WiwError
 from wiw_core.geometry import Pose2
 from wiw_core.observation import Observation, Rgb, View
+from wiw_core.rollouts import main_view
 from wiw_wm_node import views
 from wiw_wm_node.warp.lens import Floats, Lens, Mask
 from wiw_wm_node.warp.mesh import Mesh
@@ -99,7 +100,7 @@ class Memory:
             ``DEPTH_REQUIRED`` if the newest view has no depth, or none that is finite and positive.
         """
         now = observations[-1]
-        main = views.main_view(now)
+        main = main_view(now)
         if main.depth is None or not valid_depth(main).any():
             what = (
                 "has no depth" if main.depth is None else "has no valid depth (all 0 or not finite)"

@@ -7,16 +7,22 @@ from typing import Protocol
 from wiw_core.contracts import Task
 from wiw_core.geometry import Pose2
 from wiw_core.observation import Episode
+from wiw_core.tasks.aeqa import ActiveQuestionAnswering
 from wiw_core.tasks.ar import ActiveRecognition
 from wiw_core.tasks.ignav import ImageGoalNavigation
 from wiw_env_bridge.episodes import EpisodeRecord
 from wiw_env_bridge.mujoco.apartment import Layout
 from wiw_env_bridge.mujoco.goals.object import ObjectGoal
 from wiw_env_bridge.mujoco.goals.place import PlaceGoal
+from wiw_env_bridge.mujoco.goals.question import QuestionGoal
 from wiw_env_bridge.mujoco.renderer import Renderer
 from wiw_env_bridge.mujoco.targets import Target
 
-TASKS: dict[str, Task] = {"ar": ActiveRecognition(), "ignav": ImageGoalNavigation()}
+TASKS: dict[str, Task] = {
+    "aeqa": ActiveQuestionAnswering(),
+    "ar": ActiveRecognition(),
+    "ignav": ImageGoalNavigation(),
+}
 """The tasks that apartments have episodes for."""
 
 
@@ -49,8 +55,12 @@ class Goal(Protocol):
         ...
 
 
-def make_goal(record: EpisodeRecord, layout: Layout, renderer: Renderer) -> Goal:
+def make_goal(
+    record: EpisodeRecord, layout: Layout, renderer: Renderer, detections: bool = True
+) -> Goal:
     """Return an episode's goal; raises ``ENVIRONMENT_FAILED`` if the apartment does not fit."""
+    if record.task == "aeqa":
+        return QuestionGoal(record, layout, detections)
     if record.task == "ignav":
         return PlaceGoal(record, layout, renderer)
     return ObjectGoal(record, layout, renderer)

@@ -42,7 +42,7 @@ class ObjectGoal:
             self._record,
             self._layout,
             _AR.budget,
-            "target_box",
+            ("target_box",),
             goal_text="What is the object in the box?",
             labels=LABELS,
         )

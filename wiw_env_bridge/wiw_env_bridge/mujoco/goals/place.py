@@ -31,7 +31,7 @@ class PlaceGoal:
         rgb, _ = self._renderer.front_view(self._layout.seed, self._goal)
         view = View("goal", rgb, intrinsics=self._renderer.front.intrinsics)
         return public_episode(
-            self._record, self._layout, _IGNAV.budget, "oracle_stop", goal_view=view
+            self._record, self._layout, _IGNAV.budget, ("oracle_stop",), goal_view=view
         )
 
     def reached(self, pose: Pose2) -> bool:

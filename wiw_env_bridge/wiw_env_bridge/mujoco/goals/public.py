@@ -12,7 +12,7 @@ def public_episode(
     record: EpisodeRecord,
     layout: Layout,
     budget: int,
-    privilege: str,
+    privileges: tuple[str, ...],
     goal_text: str = "",
     goal_view: View | None = None,
     labels: tuple[str, ...] = (),
@@ -28,7 +28,7 @@ def public_episode(
         goal_text=goal_text,
         goal_view=goal_view,
         labels=labels,
-        privileges=(privilege,),
+        privileges=privileges,
         difficulty=record.difficulty,
     )
 

@@ -1,0 +1,43 @@
+"""What a task is judged by, as the report shows it: one place for all plots."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from wiw.arms import BASELINE
+from wiw.results import Row
+from wiw_core.statistics import Interval
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A measure's name, the text of its axis, and its greatest value."""
+
+    name: str
+    label: str
+    top: float
+
+
+SUCCESS = Measure("success rate", "success rate, 95 % interval", 1.0)
+SCORE = Measure("answer score", "answer score (0 to 100), 95 % interval", 100.0)
+
+
+def measure(row: Row) -> Measure:
+    """Return what the row's task is judged by."""
+    return SUCCESS
+
+
+def measured(row: Row) -> Interval:
+    """Return the row's value of its measure."""
+    return row.summary.success
+
+
+def compared(row: Row) -> Interval | None:
+    """Return the paired difference to the baseline; None if there is none."""
+    found = row.versus.get(BASELINE)
+    return found.success if found is not None and found.pairs else None
+
+
+def label(row: Row) -> str:
+    """Return what a row is called in plots and tables."""
+    return row.arm

@@ -1,0 +1,76 @@
+"""The files of a report: names, links and writing."""
+
+from __future__ import annotations
+
+import os
+from functools import lru_cache
+from pathlib import Path
+from urllib.parse import quote
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from wiw.report import words
+from wiw_core.errors import ErrorCode, WiwError
+
+INDEX = "report.html"
+FOLDER = "episodes"
+
+
+def episode_file(task: str, episode_id: str) -> str:
+    """Return the page of an episode, relative to the study's folder."""
+    return f"{FOLDER}/{quote(task, safe='')}/{quote(episode_id, safe='')}.html"
+
+
+def episode_link(task: str, episode_id: str) -> str:
+    """Return the same as a link: the file's own percent signs are quoted again."""
+    return quote(episode_file(task, episode_id))
+
+
+def sibling_link(episode_id: str) -> str:
+    """Return the link from one page of a task to another."""
+    return quote(f"{quote(episode_id, safe='')}.html")
+
+
+def record_link(task: str, arm: str, episode_id: str) -> str:
+    """Return the link to a record, relative to the study's folder."""
+    return quote(f"{task}/{arm}/{quote(episode_id, safe=' ')}.jsonl")
+
+
+@lru_cache(maxsize=1)
+def templates() -> Environment:
+    """Return the environment of the report's templates."""
+    environment = Environment(
+        loader=PackageLoader("wiw.report", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals.update(
+        episode_link=episode_link,
+        record_link=record_link,
+        sibling=sibling_link,
+        signs=words.SIGNS,
+        legend=words.LEGEND,
+    )
+    environment.filters["plan"] = words.plan_words
+    environment.filters["names"] = words.name_words
+    return environment
+
+
+def write(path: Path, html: str) -> None:
+    """Write a page at once or not at all; raises ``RECORDING_FAILED``."""
+    partial = path.with_name(path.name + ".partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial.write_text(html, encoding="utf-8")
+        os.replace(partial, path)
+    except OSError as error:
+        raise WiwError(
+            ErrorCode.RECORDING_FAILED, f"The page '{path}' cannot be written: {error}."
+        ) from error
+
+
+def anchor(arm: str) -> str:
+    """Return the id of an arm's card, safe in a link."""
+    return quote(arm, safe="@").replace("%", "_")

@@ -1,0 +1,122 @@
+"""What the names on the page mean: columns, abbreviations, privileges, stages, ways to end."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+
+from wiw_core.decisions import EpisodeResult, EpisodeStatus
+from wiw_core.errors import ErrorCode, describe
+from wiw_core.metrics import is_fault
+from wiw_core.plans import Plan
+
+COLUMNS = {
+    "arm": "the imagination under test; proposer, reviser, episodes and seeds are the same",
+    "policy": "proposer and reviser",
+    "level": "difficulty of the episodes, by the task's own measure",
+    "n": "episodes run, those that ended in a fault included",
+    "faults": "episodes cut short by a fault; they count for neither side",
+    "success": "share of the episodes without a fault that succeeded, 95 % Wilson interval",
+    "score": "mean score of the answers, 0 to 100, 95 % interval",
+    "vs none": "difference to the arm without a world model on the same episodes, 95 % paired"
+    " bootstrap interval; one that holds 0 decides nothing",
+    "SPL act.": "success weighted by path length, lengths in actions, 0 to 1",
+    "SPL m": "success weighted by path length, lengths in metres, 0 to 1",
+    "score SPL": "score weighted by path length in metres, 0 to 100",
+    "actions": "primitive actions per episode, mean",
+    "decisions": "decisions per episode, mean",
+    "collisions": "actions that ended in a bump, per episode, mean",
+    "failures": "actions that could not be executed, per episode, mean",
+    "s/dec.": "seconds of thinking per decision, p50/p95",
+    "frames/dec.": "imagined frames per decision, p50/p95",
+}
+"""By column heading, in the order of the legend."""
+
+ABBREVIATIONS = {
+    "SPL": "success weighted by path length: 1 if the shortest way was taken, 0 for a failure",
+    "p50, p95": "the median, and the value that 95 of 100 stay below",
+    "95 % interval": "Wilson's for a rate, Student's t for a mean, bootstrap over pairs for a"
+    " difference",
+    "pairs": "episodes that both arms finished without a fault",
+    "fault": "a crash, a time-out or an interruption: it says nothing about the policy, so it is"
+    " counted apart",
+}
+
+STAGES = {
+    "glance": "look before planning: may answer or stop at once",
+    "propose": "draw up the plans",
+    "imagine": "the world model's share",
+    "revise": "score the plans and choose",
+}
+
+PRIVILEGES = {
+    "oracle_stop": "the environment ends the episode when the robot is at the goal",
+    "target_box": "the box around the object to be named is given in every view",
+    "first_target_box": "the box around the object to be named is given in the first view only",
+    "object_centroids": "the centroids of the objects on the table are given, without names",
+    "object_detections": "the objects in view are given with a noun and a centroid",
+}
+"""What a protocol may grant beyond sensors."""
+
+SIGNS = {
+    "success": "✓",
+    "part": "◐",
+    "failure": "✗",
+    "fault": "!",
+    "user": "■",
+}
+LEGEND = {
+    "success": "succeeded",
+    "part": "an answer that is right in part",
+    "failure": "failed, or the budget ran out",
+    "fault": "ended by a fault, its code beside it",
+    "user": "interrupted by a person",
+}
+
+
+def outcome(result: EpisodeResult) -> str:
+    """Return how an episode ended, as a key of :data:`SIGNS`."""
+    if result.status is EpisodeStatus.ABORTED_USER:
+        return "user"
+    if is_fault(result):
+        return "fault"
+    if result.success:
+        return "success"
+    return "part" if 0.0 < result.score < 100.0 else "failure"
+
+
+def seconds(value: float) -> str:
+    """Return ``4 ms``, ``0.28 s``, or a dash for not-a-number."""
+    if not math.isfinite(value):
+        return "–"
+    return f"{value * 1000:.0f} ms" if value < 0.1 else f"{value:.2f} s"
+
+
+def ended(status: str) -> str:
+    """Return ``aborted fault`` for ``ABORTED_FAULT``."""
+    return status.lower().replace("_", " ")
+
+
+def plan_words(plan: Plan) -> str:
+    """Return a plan for a reader: ``turn left ×3, forward``, its text first if it has one."""
+    if any(action.values for action in plan.actions):
+        steps = "; ".join(_action(a.name, a.values) for a in plan.actions)
+    else:
+        steps = name_words(plan.names)
+    return f"{plan.text} ({steps})" if plan.text and steps else plan.text or steps
+
+
+def name_words(names: Iterable[str]) -> str:
+    """Return action names with repeats counted: ``turn left ×3, forward``."""
+    runs = [(name.replace("_", " "), len(list(run))) for name, run in groupby(names)]
+    return ", ".join(name if count == 1 else f"{name} ×{count}" for name, count in runs)
+
+
+def _action(name: str, values: Sequence[float]) -> str:
+    return f"{name.replace('_', ' ')} {' '.join(f'{value:.3g}' for value in values)}"
+
+
+def trouble(code: ErrorCode) -> str:
+    """Return a code that says what went wrong, or nothing."""
+    return "" if code in (ErrorCode.OK, ErrorCode.UNSET) else describe(code)

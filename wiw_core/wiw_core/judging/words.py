@@ -1,0 +1,46 @@
+"""From an answer to the words that matter in it."""
+
+from __future__ import annotations
+
+import re
+
+_NUMBERS = "zero one two three four five six seven eight nine ten eleven twelve".split()
+_SAME = {
+    **{word: str(value) for value, word in enumerate(_NUMBERS)},
+    **{"none": "0", "single": "1"},
+    **{"couch": "sofa", "settee": "sofa", "television": "tv", "screen": "tv", "cup": "mug"},
+    **{"box": "cube", "block": "cube", "sphere": "ball", "refrigerator": "fridge", "oven": "stove"},
+    **{"cooker": "stove", "tub": "bathtub", "bath": "bathtub", "basin": "sink", "washbasin": "sink"},
+    **{"bookshelf": "shelf", "bookcase": "shelf", "shelve": "shelf", "shelves": "shelf"},
+    **{"cupboard": "cabinet", "worktop": "counter", "countertop": "counter", "houseplant": "plant"},
+    **{"office": "study", "lounge": "living", "restroom": "bathroom", "turquoise": "cyan"},
+    **{"violet": "purple", "ground": "floor"},
+}
+_EMPTY = set(
+    "a an the it its is are was there i think see that this these which in on at of to from by"
+    " room colour color coloured colored object thing piece furniture standing stands stand lies"
+    " located found can be you probably my answer and".split()
+)
+"""Words that decide nothing here; no two rooms differ in the word 'room' alone."""
+_OR = "or"
+UNDECIDED = frozenset((_OR, "either", "not", "no", "nor", "never"))
+"""Words of an answer that offers alternatives, denies, or declines."""
+
+
+def content(text: str) -> list[str]:
+    """Return the words of a text that matter, in order, in one form each.
+
+    Lower case, no punctuation, numbers as digits, one word per synonym, singular; a slash is an
+    "or".
+    """
+    words = re.findall(r"[a-z0-9]+", text.lower().replace("/", f" {_OR} ").replace("'", ""))
+    return [_plain(word) for word in words if word not in _EMPTY]
+
+
+def _plain(word: str) -> str:
+    if word in _SAME:
+        return _SAME[word]
+    if word.endswith("s") and not word.endswith("ss") and len(word) > 3:
+        single = word[:-1]
+        return _SAME.get(single, single)
+    return word

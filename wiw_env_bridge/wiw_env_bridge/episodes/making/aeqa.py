@@ -1,0 +1,139 @@
+"""Episodes of active embodied question answering: questions, starts that do not show the answer."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from wiw_env_bridge.episodes import EpisodeRecord
+from wiw_env_bridge.mujoco.apartment import Layout
+from wiw_env_bridge.mujoco.questions import CATEGORIES, Question, templates
+from wiw_env_bridge.mujoco.questions.survey import Place, survey
+from wiw_env_bridge.mujoco.renderer import Renderer
+
+LEVELS_M = {"easy": (1.0, 2.5), "medium": (2.5, 4.0), "hard": (4.0, 12.0)}
+"""Difficulty: geodesic metres from the start to the nearest place that shows the evidence well."""
+
+
+@dataclass(frozen=True)
+class Start:
+    """A place to begin at that shows nothing of the answer, and how far one has to go from it."""
+
+    place: Place
+    grid_m: float
+
+
+@dataclass(frozen=True)
+class Chance:
+    """A question, the places that show its evidence, and the starts by difficulty."""
+
+    layout: Layout
+    question: Question
+    shown_from: tuple[Place, ...]
+    starts: dict[str, tuple[Start, ...]]
+
+
+def make(
+    renderer: Renderer, scenes: Sequence[int], rounds: int, seed: int
+) -> Iterable[EpisodeRecord]:
+    """Yield ``rounds`` episodes per scene, scene after scene and round after round.
+
+    Each one is of the category, form, answer and difficulty that were rarest so far, so that no
+    answer is a good guess.
+    """
+    offered = {scene: _chances(renderer, scene, seed) for scene in scenes}
+    used: Counter[tuple[str, ...]] = Counter()
+    asked: set[tuple[int, str]] = set()
+    for turn in range(rounds):
+        for scene in scenes:
+            rng = np.random.default_rng([seed, scene, turn])
+            chances = [c for c in offered[scene] if (scene, c.question.text) not in asked]
+            if not chances:
+                raise RuntimeError(f"Apartment {scene} has too few questions for {rounds} episodes")
+            chance = _rarest(chances, used, rng)
+            asked.add((scene, chance.question.text))
+            level = min(
+                chance.starts, key=lambda name: (used["level", name], list(LEVELS_M).index(name))
+            )
+            used["level", level] += 1
+            yield _record(chance, level, rng)
+
+
+def _chances(renderer: Renderer, scene: int, seed: int) -> list[Chance]:
+    layout = renderer.layout(scene)
+    places = survey(renderer, layout, np.random.default_rng([seed, scene]))
+    found = []
+    for question in templates.ask(layout):
+        shown_from = tuple(p for p in places if p.shows_well(question))
+        if not shown_from:
+            continue
+        metres = layout.grid.metres_to_nearest(_points(shown_from)).ravel()
+        blind = [
+            Start(p, float(metres[layout.grid.cell(p.pose.x_m, p.pose.y_m)]))
+            for p in places
+            if not p.shows_any(question)
+        ]
+        starts = {
+            name: tuple(s for s in blind if low <= s.grid_m < high)
+            for name, (low, high) in LEVELS_M.items()
+        }
+        starts = {name: some for name, some in starts.items() if some}
+        if starts:
+            found.append(Chance(layout, question, shown_from, starts))
+    return found
+
+
+def _rarest(
+    chances: list[Chance], used: Counter[tuple[str, ...]], rng: np.random.Generator
+) -> Chance:
+    """Return a chance of the rarest category, form in it and answer in that, and count it."""
+
+    def rarity(chance: Chance) -> tuple[float, ...]:
+        q = chance.question
+        return (
+            used["category", q.category],
+            CATEGORIES.index(q.category),
+            used["answer", q.form, q.answers[0]],
+            used["form", q.form],
+        )
+
+    order = [chances[k] for k in rng.permutation(len(chances))]
+    chance = min(order, key=rarity)
+    q = chance.question
+    used.update(
+        [("category", q.category), ("form", q.form), ("answer", q.form, q.answers[0])],
+    )
+    return chance
+
+
+def _record(chance: Chance, level: str, rng: np.random.Generator) -> EpisodeRecord:
+    starts = chance.starts[level]
+    start = starts[int(rng.integers(len(starts)))].place.pose
+    points, question, grid = _points(chance.shown_from), chance.question, chance.layout.grid
+    # The grid exaggerates a little: the true nearest is among the few that it finds nearest.
+    near = sorted(points, key=lambda p: grid.distances_to(*p).metres(start.x_m, start.y_m))
+    shortest_m = grid.distances_to(*near[0]).metres(start.x_m, start.y_m)
+    return EpisodeRecord(
+        task="aeqa",
+        id="",
+        split="",
+        scene=chance.layout.seed,
+        seed=int(rng.integers(1 << 31)),
+        start=start,
+        shortest_m=round(shortest_m, 4),
+        difficulty=level,
+        question=question.text,
+        category=question.category,
+        form=question.form,
+        answers=question.answers,
+        partial=question.partial,
+        evidence=question.key,
+        places=points,
+    )
+
+
+def _points(places: Iterable[Place]) -> tuple[tuple[float, float], ...]:
+    return tuple((p.pose.x_m, p.pose.y_m) for p in places)

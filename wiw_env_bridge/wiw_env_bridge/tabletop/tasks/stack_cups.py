@@ -1,0 +1,185 @@
+"""Three cups of different colours; stack the others in the named one."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import mujoco
+import numpy as np
+
+from wiw_env_bridge.mujoco.mjcf import numbers
+from wiw_env_bridge.tabletop.colours import COLOURS, Rgb, company
+from wiw_env_bridge.tabletop.layout import (
+    Array,
+    body,
+    box,
+    cylinder,
+    flat_m,
+    middle,
+    scatter,
+    share_done,
+    tilt_cos,
+)
+from wiw_env_bridge.tabletop.panda import TABLE_TOP_M
+
+VARIATIONS = len(COLOURS)
+CUPS = 3
+CUP_HALF_M = 0.038
+"""Half of a cup's height."""
+GRASP_M = (0.0, 0.0405, 0.028)
+"""Where to hold one, in the cup's frame: its rim on the left, with the fingers along y."""
+NESTED_M = 0.02
+"""Greatest horizontal distance between the middles of cups that are stacked."""
+STEP_M = (0.004, 0.045)
+"""Least and greatest height of a stacked cup above the one below it."""
+_UPRIGHT_COS = 0.95
+_GAP_M = 0.15
+_LOW, _HIGH = (0.08, -0.24), (0.34, 0.22)
+_SIDES = 8
+_LEAN_RAD = 0.17
+_WALL_RADIUS_M, _WALL_HALF_M = 0.0365, (0.0015, 0.0155, 0.036)
+
+
+@dataclass(frozen=True)
+class CupsScene:
+    """One layout. The cups are alike, eight-sided and open at the top; any order counts."""
+
+    colours: tuple[str, ...]
+    named: int
+    places: tuple[tuple[float, float], ...]
+
+    @classmethod
+    def draw(cls, rng: np.random.Generator, variation: int) -> CupsScene:
+        """Draw a layout; the variation is the colour of the named cup."""
+        colour = tuple(COLOURS)[variation]
+        others = company(rng, colour, CUPS - 1)
+        named = int(rng.integers(CUPS))
+        colours = (*others[:named], colour, *others[named:])
+        return cls(colours, named, tuple(scatter(rng, CUPS, _LOW, _HIGH, _GAP_M)))
+
+    @property
+    def text(self) -> str:
+        """The goal in words."""
+        return f"stack the other cups on top of the {self.colours[self.named]} cup"
+
+    @property
+    def graspable(self) -> tuple[str, ...]:
+        """Every cup."""
+        return self.objects
+
+    @property
+    def objects(self) -> tuple[str, ...]:
+        """The cups."""
+        return tuple(f"cup{k}" for k in range(CUPS))
+
+    @property
+    def others(self) -> tuple[str, ...]:
+        """The cups that must be moved."""
+        return tuple(name for k, name in enumerate(self.objects) if k != self.named)
+
+    @property
+    def effort(self) -> float:
+        """How hard it is: metres that both cups must be moved."""
+        return sum(flat_m(place, self.places[self.named]) for place in self.places)
+
+    @property
+    def reach(self) -> tuple[tuple[float, float, float], ...]:
+        """Points that the tool must get to, looking down."""
+        return tuple(
+            (x, y + GRASP_M[1], TABLE_TOP_M + z) for x, y in self.places for z in (0.06, 0.25)
+        )
+
+    def mjcf(self) -> str:
+        """Return the cups."""
+        return "".join(
+            body(name, (*place, TABLE_TOP_M + CUP_HALF_M), _cup(COLOURS[colour]))
+            for name, place, colour in zip(self.objects, self.places, self.colours, strict=True)
+        )
+
+    def watch(self, model: mujoco.MjModel, data: mujoco.MjData) -> None:
+        """Nothing to remember."""
+
+    def paint(self, model: mujoco.MjModel, data: mujoco.MjData) -> None:
+        """Nothing changes its colour."""
+
+    def centroid(self, model: mujoco.MjModel, data: mujoco.MjData, name: str) -> tuple[float, ...]:
+        """Return the middle of a cup."""
+        return tuple(map(float, middle(data, name)))
+
+    def stacked(self, data: mujoco.MjData) -> int:
+        """Return how many cups are stacked on the named one, one in the other."""
+        below, count = f"cup{self.named}", 0
+        if not self._stands(data, below):
+            return 0
+        for name in sorted(self.others, key=lambda n: middle(data, n)[2]):
+            offset = middle(data, name) - middle(data, below)
+            if not (
+                float(np.hypot(*offset[:2])) <= NESTED_M
+                and STEP_M[0] <= offset[2] <= STEP_M[1]
+                and tilt_cos(data, name) > _UPRIGHT_COS
+            ):
+                break
+            below, count = name, count + 1
+        return count
+
+    def succeeded(self, model: mujoco.MjModel, data: mujoco.MjData) -> bool:
+        """Tell whether both other cups are stacked, upright, in the named one on the table."""
+        return self.stacked(data) == CUPS - 1
+
+    def failed(self, model: mujoco.MjModel, data: mujoco.MjData) -> bool:
+        """Tell whether a cup fell off the table."""
+        return any(middle(data, name)[2] < TABLE_TOP_M - 0.05 for name in self.objects)
+
+    def progress(self, model: mujoco.MjModel, data: mujoco.MjData) -> float:
+        """Return the mean over the other cups of the share of their way up, across and down."""
+        if self.succeeded(model, data):
+            return 1.0
+        if self.failed(model, data):
+            return 0.0
+        base = middle(data, f"cup{self.named}")
+        home = np.array((*self.places[self.named], TABLE_TOP_M + CUP_HALF_M))
+        shares = []
+        for k, name in enumerate(self.objects):
+            if k != self.named:
+                start = np.array((*self.places[k], TABLE_TOP_M + CUP_HALF_M))
+                whole_m = _left_m(start, home)
+                shares.append(share_done(_left_m(middle(data, name), base), whole_m))
+        # Both ways done is not yet stacked: one may stand askew.
+        return min(0.99, float(np.mean(shares)))
+
+    def _stands(self, data: mujoco.MjData, name: str) -> bool:
+        low = abs(middle(data, name)[2] - TABLE_TOP_M - CUP_HALF_M) < 0.01
+        return bool(low) and tilt_cos(data, name) > _UPRIGHT_COS
+
+
+def _left_m(cup: Array, base: Array) -> float:
+    across = flat_m(cup, base)
+    if across <= NESTED_M:
+        return float(max(0.0, cup[2] - base[2] - 2 * STEP_M[1]))
+    over = base[2] + 3 * CUP_HALF_M
+    return float(max(0.0, over - cup[2])) + across + 2 * CUP_HALF_M
+
+
+def _cup(colour: Rgb) -> str:
+    parts = [
+        "<freejoint/>",
+        cylinder((0, 0, 0.005 - CUP_HALF_M), 0.03, 0.004, colour, mass_kg=0.03),
+    ]
+    for k in range(_SIDES):
+        angle = 2 * math.pi * k / _SIDES
+        c, s = math.cos(angle / 2), math.sin(angle / 2)
+        lean_c, lean_s = math.cos(_LEAN_RAD / 2), math.sin(_LEAN_RAD / 2)
+        # First lean outwards about y, then turn about z.
+        quaternion = (c * lean_c, -s * lean_s, c * lean_s, s * lean_c)
+        at = (_WALL_RADIUS_M * math.cos(angle), _WALL_RADIUS_M * math.sin(angle), 0.002)
+        parts.append(
+            box(
+                at,
+                _WALL_HALF_M,
+                colour,
+                mass_kg=0.005,
+                extra=f'quat="{numbers(quaternion)}" friction="1 .02 .001"',
+            )
+        )
+    return "".join(parts)
