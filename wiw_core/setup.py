@@ -14,7 +14,12 @@ setup(
     install_requires=["setuptools"],
     zip_safe=False,
     entry_points={
+        "wiw.judges": [
+            "llm = wiw_core.judging.llm:LlmJudge",
+            "matcher = wiw_core.judging.matcher:Matcher",
+        ],
         "wiw.tasks": [
+            "aeqa = wiw_core.tasks.aeqa:ActiveQuestionAnswering",
             "ar = wiw_core.tasks.ar:ActiveRecognition",
             "ignav = wiw_core.tasks.ignav:ImageGoalNavigation",
             "insert_onto_square_peg = wiw_core.tasks.manipulation:SquarePeg",

@@ -19,6 +19,7 @@ setup(
         ],
         "wiw.environments": [
             "mujoco = wiw_env_bridge.mujoco.environment:MujocoEnvironment",
+            "tabletop = wiw_env_bridge.tabletop.environment:TabletopEnvironment",
         ],
     },
 )

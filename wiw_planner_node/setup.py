@@ -18,9 +18,11 @@ setup(
             "planner_node = wiw_planner_node.node:main",
         ],
         "wiw.proposers": [
+            "explore = wiw_planner_node.proposers.explore:ExploreProposer",
             "heuristic = wiw_planner_node.proposers.heuristic:HeuristicProposer",
         ],
         "wiw.revisers": [
+            "answer = wiw_planner_node.revisers.answer:AnswerReviser",
             "place = wiw_planner_node.revisers.place:PlaceReviser",
             "recognise = wiw_planner_node.revisers.recognise:RecogniseReviser",
         ],

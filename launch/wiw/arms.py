@@ -54,9 +54,10 @@ def arms() -> dict[str, Arm]:
     return known
 
 
-def get_arm(name: str) -> Arm:
-    """Return the arm; raises ``UNKNOWN_MODEL``, suggesting the nearest name."""
+def get_arm(row: str) -> Arm:
+    """Return the arm of a row (``warp``, ``warp@policy``); raises ``UNKNOWN_MODEL``."""
     known = arms()
+    name = row.partition("@")[0]
     if name not in known:
         raise unknown_name(ErrorCode.UNKNOWN_MODEL, "arm", name, known)
     return known[name]

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections import deque
-from collections.abc import Sequence
-from multiprocessing.connection import Connection, wait
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from wiw.study import Job, Study
-from wiw.workers.process import Ask, Worker
+from wiw.workers.crew import Crew, LocalCrew, Member
+from wiw.workers.process import Answer, Ask
 from wiw_core.decisions import EpisodeResult
 from wiw_core.errors import WiwError
 
@@ -29,11 +29,19 @@ class Watcher(Protocol):
         ...
 
 
-def evaluate(study: Study, workers: int, watcher: Watcher) -> None:
+def evaluate(
+    study: Study, workers: int, watcher: Watcher, crew: Callable[[], Crew] | None = None
+) -> None:
     """Run the remaining jobs of a study.
 
-    A worker that dies costs its job (a recorded fault) and is replaced. On any exit, also Ctrl-C,
-    every process is ended first; finished episodes are safe, and the next call runs the rest.
+    A worker that dies costs its job (a recorded fault, once the crew's tries are used up) and is
+    replaced. On any exit, also Ctrl-C, every process is ended first; finished episodes are safe,
+    and the next call runs the rest.
+
+    Parameters
+    ----------
+    crew : callable, optional
+        Finds the workers; called only if there is work. By default they are processes here.
 
     Raises
     ------
@@ -42,79 +50,82 @@ def evaluate(study: Study, workers: int, watcher: Watcher) -> None:
         row could not; those are not recorded, and will be run again.
     """
     if not study.complete():
-        _Sitting(study, workers, watcher).run()
+        _Sitting(study, crew() if crew else LocalCrew(study, workers), watcher).run()
 
 
 class _Sitting:
     """One call of :func:`evaluate`: its workers, and the faults that are not recorded yet."""
 
-    def __init__(self, study: Study, workers: int, watcher: Watcher) -> None:
-        self._study, self._workers, self._watcher = study, workers, watcher
-        self._pool: dict[Connection, Worker] = {}
-        self._hired = 0
+    def __init__(self, study: Study, crew: Crew, watcher: Watcher) -> None:
+        self._study, self._crew, self._watcher = study, crew, watcher
+        self._members: list[Member] = []
         self._jobs: deque[Job] = deque()
+        self._tries: Counter[Job] = Counter()
         self._failed: list[tuple[Job, WiwError]] = []
         self._ran = False
 
     def run(self) -> None:
         start = time.monotonic()
         try:
-            self._ask_episodes()
+            self._ask_grid()
             self._jobs.extend(self._study.remaining())
             self._watcher.begin(tuple(self._jobs))
-            while len(self._pool) < min(self._workers, len(self._jobs)):
-                self._hire()
-            for worker in self._pool.values():
-                self._next(worker)
-            while busy := [w.connection for w in self._pool.values() if w.job]:
-                for ready in wait(busy):
-                    assert isinstance(ready, Connection)
-                    self._next(self._collect(self._pool[ready]))
+            while len(self._members) < self._crew.size(len(self._jobs)):
+                self._members.append(self._crew.hire())
+            while self._hand_out():
+                for member, news in self._crew.wait(self._members):
+                    self._hear(member, news)
             if self._failed and not self._ran:
                 raise self._failed[-1][1]
             self._record_failed()
         finally:
-            for worker in list(self._pool.values()):
-                worker.close()
+            for member in self._members:
+                member.close()
+            self._crew.close()
             self._study.add_wall_time(time.monotonic() - start)
 
-    def _ask_episodes(self) -> None:
+    def _ask_grid(self) -> None:
         # Asked in every sitting: a worker that cannot even say this must not be given the jobs.
-        worker = self._hire()
+        member = self._crew.hire()
+        self._members.append(member)
         for task in self._study.settings.tasks:
-            wanted = Ask(task, self._study.settings.episodes)
-            self._study.set_episodes(task, worker.ask(wanted))
+            wanted = self._study.settings.count(task)
+            grid = member.ask(Ask(task, wanted, self._study.unasked(task)))
+            self._study.set_grid(task, grid.episode_ids, grid.serves)
 
-    def _hire(self) -> Worker:
-        worker = Worker(self._study.folder, self._study.settings, self._hired)
-        self._pool[worker.connection] = worker
-        self._hired += 1
-        return worker
+    def _hand_out(self) -> bool:
+        """Give every idle member a job; return whether anything is left to wait for."""
+        for member in self._members:
+            if self._jobs and member.job is None and member.ready:
+                member.send(self._jobs.popleft())
+        return bool(self._jobs) or any(member.job for member in self._members)
 
-    def _next(self, worker: Worker) -> None:
-        worker.job = None
-        if self._jobs:
-            worker.send(self._jobs.popleft())
-
-    def _collect(self, worker: Worker) -> Worker:
-        """Take a worker's answer; return the worker, or its successor if it is dead."""
-        job = worker.job
-        assert job is not None
-        try:
-            answer = worker.connection.recv()
-        except (EOFError, OSError):
-            error = worker.death()
-            del self._pool[worker.connection]
-            worker.close()
-            self._could_not_run(job, error)
-            return self._hire()
-        if answer.error is not None:
-            self._could_not_run(job, answer.error)
-        else:
+    def _hear(self, member: Member, news: Answer | WiwError) -> None:
+        job, member.job = member.job, None
+        if isinstance(news, WiwError):
+            self._replace(member)
+            self._lost(job, news)
+        elif job is not None and news.error is not None:
+            self._could_not_run(job, news.error)
+        elif job is not None and isinstance(news.value, EpisodeResult):
             self._ran = True
             self._record_failed()
-            self._watcher.ended(job, answer.value)
-        return worker
+            self._watcher.ended(job, news.value)
+
+    def _replace(self, member: Member) -> None:
+        self._members.remove(member)
+        member.close()
+        self._members.append(self._crew.hire())
+
+    def _lost(self, job: Job | None, error: WiwError) -> None:
+        """A member has died; its job is given to another, or counts as a fault."""
+        if job is None:
+            return
+        self._tries[job] += 1
+        if self._tries[job] < self._crew.tries:
+            self._jobs.appendleft(job)
+        else:
+            self._could_not_run(job, error)
 
     def _could_not_run(self, job: Job, error: WiwError) -> None:
         self._watcher.ended(job, error)

@@ -29,8 +29,10 @@ ROS_OWN = ("/parameter_events", "/rosout", "transition_event")
 UNLIMITED = 1e18
 STANDARD = {
     "diagnostics": "The node's state, last error and counters, once a second.",
-    "image": "The front camera, rgb8.",
+    "image": "The first perspective camera, rgb8; each camera also has `<view>/image` and so on.",
     "camera_info": "Its pinhole matrix and optical frame, stamped as the image.",
+    "depth": "Its depth in metres, 32FC1, where the camera has it.",
+    "joint_states": "Of an environment with an arm: angles in rad, finger positions in m.",
     "odom": "Pose since the episode began, and velocity: zero while the robot holds.",
     "imagination": "The newest candidates side by side; made only while somebody listens.",
 }

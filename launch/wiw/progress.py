@@ -50,9 +50,9 @@ class Tally:
         settings = self._study.settings
         if self._console.is_terminal:
             for task in settings.tasks:
-                for arm in settings.arms:
+                for arm in settings.labels():
                     self._bars[task, arm] = self._progress.add_task(
-                        f"{task:>6} {arm:<13}", total=settings.episodes, so_far=""
+                        f"{task:>6} {arm:<13}", total=settings.count(task), so_far=""
                     )
             self._progress.start()
         return self
@@ -71,8 +71,11 @@ class Tally:
         settings = self._study.settings
         left = Counter((job.task, job.arm) for job in jobs)
         self._left = len(jobs)
-        for key, bar in self._bars.items():
-            self._progress.update(bar, completed=settings.episodes - left[key])
+        for sentence in self._study.left_out():
+            self._console.print(sentence, markup=False, highlight=False, soft_wrap=True)
+        for (task, row), bar in self._bars.items():
+            self._progress.update(bar, completed=settings.count(task) - left[task, row])
+            self._progress.update(bar, visible=row in self._study.rows(task))
 
     def ended(self, job: Job, outcome: EpisodeResult | WiwError) -> None:
         """Count one outcome and show it."""

@@ -9,73 +9,32 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
-from wiw.arms import get_arm
+from wiw import files
+from wiw.files import write_json
+from wiw.settings import Settings, arm_of
 from wiw_core.decisions import EpisodeResult, EpisodeStatus
 from wiw_core.errors import ErrorCode, WiwError
 from wiw_core.observation import Episode, Observation
 from wiw_core.records import JsonlRecorder, finished, provenance, read_episode, record_path
-from wiw_core.registry import ENVIRONMENTS, PROPOSERS, REVISERS, TASKS, Registry
 
-SCHEMA = 1
+__all__ = ["Job", "Settings", "Study", "load", "read_run", "write_json"]
+
+SCHEMA = 2
 BLOCK = 8
 """Episodes of one arm before the next arm has its turn: every arm grows at the same pace."""
-IDENTITY = ("seed", "environment", "split", "in_process", "proposer", "reviser")
+IDENTITY = ("seed", "environment", "split", "in_process")
 """Settings that must be equal for records to stand in one table."""
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What a study compares.
-
-    Attributes
-    ----------
-    episodes : int
-        Per task and arm: the first so many of the split, the same ones for every arm.
-    in_process : bool
-        Without ROS: the same loop, one function call away from the models.
-    film : int
-        Episodes per task and arm that keep film strips.
-    proposer, reviser : str
-        Registered names; empty: the task's own.
-    """
-
-    tasks: tuple[str, ...]
-    arms: tuple[str, ...]
-    episodes: int
-    seed: int = 0
-    environment: str = "mujoco"
-    split: str = "val"
-    in_process: bool = False
-    film: int = 2
-    proposer: str = ""
-    reviser: str = ""
-
-    def check(self) -> None:
-        """Refuse unknown names, suggesting the nearest, and an empty grid."""
-        for kind, names in ((TASKS, self.tasks), (ENVIRONMENTS, (self.environment,))):
-            for name in names:
-                Registry(kind).get(name)
-        for kind, name in ((PROPOSERS, self.proposer), (REVISERS, self.reviser)):
-            if name:
-                Registry(kind).get(name)
-        for name in self.arms:
-            get_arm(name)
-        if not self.tasks or not self.arms or self.episodes < 1:
-            raise WiwError(
-                ErrorCode.BAD_PARAMETER,
-                "A study needs at least one task, one arm and one episode.",
-            )
-        if self.split not in ("val", "train"):
-            raise WiwError(
-                ErrorCode.BAD_PARAMETER, f"The split is 'val' or 'train', not '{self.split}'."
-            )
+RUN, REPLACED = "run.json", "run.json.replaced"
+"""What makes a folder a study; and what it is called while ``--fresh`` empties the folder."""
+OWN = {files.OWNER, files.WORKERS, RUN + files.PARTIAL}
+"""What a command that was killed at once may leave in a folder that holds no study yet."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """One episode of one arm."""
+    """One episode of one row; ``arm`` is the row's name: ``warp``, or ``warp@policy``."""
 
     task: str
     arm: str
@@ -86,12 +45,14 @@ class Job:
 class Study:
     """A study in its folder.
 
-    Records lie in ``<task>/<arm>/<episode>.jsonl``: a complete one means that the job is done.
+    Records lie in ``<task>/<row>/<episode>.jsonl``: a complete one means that the job is done.
 
     Attributes
     ----------
     episodes : dict
         Episode ids per task, in evaluation order; empty until an environment has been asked.
+    serves : dict
+        By task and arm, why its world model cannot serve the task; empty text: it can.
     made_by_other : bool
         It was begun by other code or other versions than those that run now.
     """
@@ -100,46 +61,76 @@ class Study:
         self.folder = folder
         self.settings = settings
         self.episodes: dict[str, list[str]] = {}
+        self.serves: dict[str, dict[str, str]] = {}
         self.made_by_other = False
+        self._lock: IO[bytes] | None = None
 
     @classmethod
     def open(cls, folder: Path, settings: Settings, *, fresh: bool = False) -> Study:
-        """Begin a study in ``folder``, or go on with the one that is there.
+        """Begin a study in ``folder``, or go on with the one that is there; :meth:`close` it.
 
         Raises
         ------
         WiwError
-            ``BAD_PARAMETER`` if the folder holds something else, or other settings.
+            ``BAD_PARAMETER`` if the folder holds something else, or other settings; ``BUSY`` if
+            another command has it open.
         """
         settings.check()
-        if fresh and (folder / "run.json").is_file():
-            shutil.rmtree(folder)
-        known = read_run(folder)
-        if known is None and folder.exists() and any(folder.iterdir()):
-            raise WiwError(
-                ErrorCode.BAD_PARAMETER,
-                f"'{folder}' holds files but no study.",
-                "Choose another folder with --out.",
-            )
+        _refuse_foreign(folder)
         study = cls(folder, settings)
-        if known is not None:
-            study._refuse_other(known["settings"])
-            study.episodes = known["episodes"]
-            study.made_by_other = _maker(known["provenance"]) != _maker(provenance())
-            study._set_aside_aborted()
-            study._write()
-        else:
-            made_by = provenance(asdict(settings))
-            study._write(provenance=made_by, started=time.time(), wall_s=0.0)
+        study._lock = files.own(folder)
+        try:
+            study._begin(fresh)
+        except BaseException:
+            study.close()
+            raise
         return study
 
-    def _refuse_other(self, known: Mapping[str, Any]) -> None:
-        for name in IDENTITY:
-            mine = getattr(self.settings, name)
-            if known[name] != mine:
+    def close(self) -> None:
+        """Let others have the folder."""
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+    def _begin(self, fresh: bool) -> None:
+        run = self.folder / RUN
+        if fresh and run.is_file():
+            os.replace(run, self.folder / REPLACED)
+        if (self.folder / REPLACED).exists():
+            self._empty()
+        known = read_run(self.folder)
+        if known is None:
+            made_by = provenance(asdict(self.settings))
+            self._write(provenance=made_by, started=time.time(), wall_s=0.0)
+            return
+        self._refuse_other(_settings(known))
+        self.episodes, self.serves = known["episodes"], known["serves"]
+        self.made_by_other = _maker(known["provenance"]) != _maker(provenance())
+        self._set_aside_aborted()
+        self._write()
+
+    def _empty(self) -> None:
+        """Remove what ``--fresh`` replaces; killed half-way, the next call does the rest."""
+        for path in self.folder.iterdir():
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            elif path.name not in (REPLACED, files.OWNER, files.WORKERS):
+                path.unlink()
+        (self.folder / REPLACED).unlink()
+
+    def _refuse_other(self, known: Settings) -> None:
+        changed = [(name, getattr(known, name), getattr(self.settings, name)) for name in IDENTITY]
+        before = known.choices()
+        changed += [
+            (f"policy '{name}'", before[name], mine)
+            for name, mine in self.settings.choices().items()
+            if name in before
+        ]
+        for name, old, mine in changed:
+            if old != mine:
                 raise WiwError(
                     ErrorCode.BAD_PARAMETER,
-                    f"'{self.folder}' holds a study with {name} = {known[name]!r}, not {mine!r}.",
+                    f"'{self.folder}' holds a study with {name} = {old!r}, not {mine!r}.",
                     "Use --fresh to replace it, or another folder with --out.",
                 )
 
@@ -153,20 +144,37 @@ class Study:
             if result is not None and result.status is EpisodeStatus.ABORTED_USER:
                 path.rename(path.with_name(path.name + ".aborted"))
 
-    def jobs(self) -> list[Job]:
-        """Return every job of the grid, paired episodes close together."""
-        blocks = range(0, self.settings.episodes, BLOCK)
+    def rows(self, task: str) -> list[str]:
+        """Return the names of a task's rows, those left out whose model cannot serve it."""
+        reasons = self.serves.get(task, {})
+        return [row for row in self.settings.labels() if not reasons.get(arm_of(row))]
+
+    def left_out(self) -> list[str]:
+        """Return a sentence for each arm that is left out of a task."""
         return [
-            Job(task, arm, episode_id, index < self.settings.film)
-            for start in blocks
+            f"{task}: no row for {arm}: {reason}."
             for task in self.settings.tasks
-            for arm in self.settings.arms
+            for arm, reason in self.serves.get(task, {}).items()
+            if reason and arm in self.settings.arms
+        ]
+
+    def jobs(self) -> list[Job]:
+        """Return every job: one environment after the other, paired episodes close together."""
+        tasks = self.settings.tasks
+        environments = dict.fromkeys(map(self.settings.environment_of, tasks))
+        return [
+            Job(task, row, episode_id, index < self.settings.film)
+            for environment in environments
+            for start in range(0, max(map(self.settings.count, tasks)), BLOCK)
+            for task in tasks
+            if self.settings.environment_of(task) == environment
+            for row in self.rows(task)
             for index, episode_id in self._numbered(task)
             if start <= index < start + BLOCK
         ]
 
     def _numbered(self, task: str) -> Iterator[tuple[int, str]]:
-        return enumerate(self.episodes.get(task, [])[: self.settings.episodes])
+        return enumerate(self.episodes.get(task, [])[: self.settings.count(task)])
 
     def records(self, job: Job) -> Path:
         """Return the folder of the job's record."""
@@ -175,16 +183,20 @@ class Study:
     def remaining(self) -> list[Job]:
         """Return the jobs that have no complete record."""
         done = {
-            (task, arm): set(finished(self.folder / task / arm))
+            (task, row): set(finished(self.folder / task / row))
             for task in self.settings.tasks
-            for arm in self.settings.arms
+            for row in self.rows(task)
         }
         return [job for job in self.jobs() if job.episode_id not in done[job.task, job.arm]]
 
     def complete(self) -> bool:
         """Return whether every job is done."""
-        total = len(self.settings.tasks) * len(self.settings.arms) * self.settings.episodes
-        return len(self.jobs()) == total and not self.remaining()
+        known = all(
+            len(self.episodes.get(task, [])) >= self.settings.count(task)
+            and set(self.settings.arms) <= set(self.serves.get(task, {}))
+            for task in self.settings.tasks
+        )
+        return known and not self.remaining()
 
     def record_fault(self, job: Job, error: WiwError) -> None:
         """Write the record of a job whose node or worker died before it could."""
@@ -203,8 +215,13 @@ class Study:
             )
         )
 
-    def set_episodes(self, task: str, episode_ids: list[str]) -> None:
-        """Say which episodes a task has, in evaluation order.
+    def unasked(self, task: str) -> tuple[str, ...]:
+        """Return the arms of which nobody has asked yet whether they can serve the task."""
+        known = self.serves.get(task, {})
+        return tuple(arm for arm in self.settings.arms if arm not in known)
+
+    def set_grid(self, task: str, episode_ids: list[str], serves: Mapping[str, str]) -> None:
+        """Say which episodes a task has, in evaluation order, and which arms can serve it.
 
         Raises
         ------
@@ -212,21 +229,23 @@ class Study:
             ``BAD_PARAMETER`` if there are fewer than the study wants; ``ENVIRONMENT_MISMATCH`` if
             they are not those that it has begun with.
         """
-        known = self.episodes.get(task, [])
+        known, wanted = self.episodes.get(task, []), self.settings.count(task)
         if known[: len(episode_ids)] != episode_ids[: len(known)]:
             raise WiwError(
                 ErrorCode.ENVIRONMENT_MISMATCH,
                 f"The episodes of '{task}' are not those that '{self.folder}' was begun with.",
                 "Use --fresh to begin anew.",
             )
-        if len(episode_ids) < self.settings.episodes:
+        if len(episode_ids) < wanted:
             raise WiwError(
                 ErrorCode.BAD_PARAMETER,
                 f"The task '{task}' has {len(episode_ids)} {self.settings.split} episodes in"
-                f" '{self.settings.environment}', not {self.settings.episodes}.",
-                f"Use --episodes {len(episode_ids)}.",
+                f" '{self.settings.environment_of(task)}', not {wanted}.",
+                f"Use --episodes {len(episode_ids)}, or --episodes {task}={len(episode_ids)}"
+                " beside the other number.",
             )
-        self.episodes[task] = episode_ids[: self.settings.episodes]
+        self.episodes[task] = episode_ids[:wanted]
+        self.serves.setdefault(task, {}).update(serves)
         self._write()
 
     def add_wall_time(self, seconds: float) -> None:
@@ -240,9 +259,10 @@ class Study:
             "schema": SCHEMA,
             "settings": asdict(self.settings),
             "episodes": self.episodes,
+            "serves": self.serves,
             **more,
         }
-        write_json(self.folder / "run.json", run)
+        write_json(self.folder / RUN, run)
 
 
 def load(folder: Path) -> Study:
@@ -254,13 +274,27 @@ def load(folder: Path) -> Study:
             f"There is no study in '{folder}'.",
             "Make one with: wiw eval --out " + str(folder),
         )
-    fields = run["settings"]
-    settings = Settings(
-        **{**fields, "tasks": tuple(fields["tasks"]), "arms": tuple(fields["arms"])}
-    )
-    study = Study(folder, settings)
-    study.episodes = run["episodes"]
+    study = Study(folder, _settings(run))
+    study.episodes, study.serves = run["episodes"], run["serves"]
     return study
+
+
+def _settings(run: Mapping[str, Any]) -> Settings:
+    fields = run["settings"].items()
+    return Settings(**{k: tuple(v) if isinstance(v, list) else v for k, v in fields})
+
+
+def _refuse_foreign(folder: Path) -> None:
+    """Refuse a folder that holds files of somebody else, before anything is written there."""
+    if not folder.is_dir():
+        return
+    names = {path.name for path in folder.iterdir()}
+    if not names & {RUN, REPLACED} and names - OWN:
+        raise WiwError(
+            ErrorCode.BAD_PARAMETER,
+            f"'{folder}' holds files but no study.",
+            "Choose another folder with --out.",
+        )
 
 
 def _maker(made_by: Mapping[str, Any]) -> tuple[Any, ...]:
@@ -269,7 +303,7 @@ def _maker(made_by: Mapping[str, Any]) -> tuple[Any, ...]:
 
 def read_run(folder: Path) -> dict[str, Any] | None:
     """Return ``run.json``, or None if there is none; raises ``RECORD_CORRUPT``."""
-    path = folder / "run.json"
+    path = folder / RUN
     try:
         run: dict[str, Any] = json.loads(path.read_text())
     except FileNotFoundError:
@@ -281,14 +315,3 @@ def read_run(folder: Path) -> dict[str, Any] | None:
             ErrorCode.RECORD_CORRUPT, f"'{path}' has schema {run.get('schema')}, not {SCHEMA}."
         )
     return run
-
-
-def write_json(path: Path, content: Any) -> None:
-    """Write a JSON file at once or not at all; raises ``RECORDING_FAILED``."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(path.name + ".partial")
-        partial.write_text(json.dumps(content, indent=1) + "\n")
-        os.replace(partial, path)
-    except OSError as error:
-        raise WiwError(ErrorCode.RECORDING_FAILED, f"Cannot write '{path}': {error}.") from error

@@ -30,8 +30,11 @@ class Summary:
         Rate with Wilson interval: of the episodes without a fault, and of all, faults as failures.
     spl_actions, spl_metres : Interval
         Over the episodes without a fault; NaN for a task without a goal place.
-    actions, decisions : Interval
-        Means over the episodes without a fault, failures included.
+    score, score_spl : Interval
+        Mean answer score, 0 to 100, and the same weighted by path length, over the episodes
+        without a fault; NaN for a task without open answers.
+    actions, decisions, collisions, failures : Interval
+        Means over the episodes without a fault, unsuccessful ones included.
     seconds : Percentiles
         Thinking time per decision, see :data:`THINKING`.
     seconds_by_stage : dict
@@ -48,8 +51,12 @@ class Summary:
     success_all: Interval
     spl_actions: Interval
     spl_metres: Interval
+    score: Interval
+    score_spl: Interval
     actions: Interval
     decisions: Interval
+    collisions: Interval
+    failures: Interval
     seconds: Percentiles
     seconds_by_stage: dict[str, Percentiles]
     frames: Percentiles
@@ -65,25 +72,39 @@ def spl_actions(result: EpisodeResult) -> float:
     """Return success weighted by path length, lengths counted in actions (the paper's form)."""
     if math.isnan(result.shortest_m):
         return math.nan
-    return _spl(result.success, result.shortest_actions, result.actions)
+    return _spl(float(result.success), result.shortest_actions, result.actions)
 
 
 def spl_metres(result: EpisodeResult) -> float:
     """Return success weighted by path length in metres (Anderson et al. 2018)."""
-    return _spl(result.success, result.shortest_m, result.path_m)
+    return _spl(float(result.success), result.shortest_m, result.path_m)
 
 
-def _spl(success: bool, shortest: float, travelled: float) -> float:
-    """Return ``S l / max(p, l)``; NaN where ``l`` or ``p`` is.
+def answer_score(result: EpisodeResult) -> float:
+    """Return the score of an open answer, 0 to 100: ``(sigma - 1) * 25``; NaN without one.
 
-    A failure is 0, even where no way leads to the goal (``l`` infinite). A success that needed
-    nothing (``l = p = 0``) is 1, and so is one where ``p <= l``.
+    No answer scores 0. (The paper, arXiv 2510.18135 appendix B.3, scores the guess of a language
+    model that has seen nothing in its place.)
     """
-    if math.isnan(shortest) or math.isnan(travelled):
+    return result.score
+
+
+def score_spl(result: EpisodeResult) -> float:
+    """Return the answer score weighted by path length in metres, 0 to 100 (appendix B.3)."""
+    return _spl(result.score, result.shortest_m, result.path_m)
+
+
+def _spl(worth: float, shortest: float, travelled: float) -> float:
+    """Return ``S l / max(p, l)``; NaN where ``S``, ``l`` or ``p`` is.
+
+    Nothing is worth 0, even where no way leads to the goal (``l`` infinite). A success that needed
+    nothing (``l = p = 0``) counts whole, and so does one where ``p <= l``.
+    """
+    if math.isnan(worth) or math.isnan(shortest) or math.isnan(travelled):
         return math.nan
-    if not success:
+    if worth == 0.0:
         return 0.0
-    return 1.0 if travelled <= shortest else shortest / travelled
+    return worth if travelled <= shortest else worth * shortest / travelled
 
 
 def summarise(results: Sequence[EpisodeResult], decisions: Iterable[Decision]) -> Summary:
@@ -103,8 +124,12 @@ def summarise(results: Sequence[EpisodeResult], decisions: Iterable[Decision]) -
         success_all=wilson(successes, len(results)),
         spl_actions=mean_interval([spl_actions(r) for r in whole]),
         spl_metres=mean_interval([spl_metres(r) for r in whole]),
+        score=mean_interval([r.score for r in whole]),
+        score_spl=mean_interval([score_spl(r) for r in whole]),
         actions=mean_interval([r.actions for r in whole]),
         decisions=mean_interval([r.decisions for r in whole]),
+        collisions=mean_interval([r.collisions for r in whole]),
+        failures=mean_interval([r.failures for r in whole]),
         seconds=percentiles([thinking_seconds(d) for d in taken]),
         seconds_by_stage={stage: percentiles(values) for stage, values in stages.items()},
         frames=percentiles([d.frames_imagined for d in taken]),

@@ -60,7 +60,10 @@ class View:
 
 @dataclass(frozen=True)
 class SceneObject:
-    """An object that a task's protocol tells of: a name without meaning, its centroid in metres.
+    """An object that a task's protocol tells of: its name, its centroid in metres.
+
+    On a table the name has no meaning; in question answering it is a plain noun of
+    :data:`wiw_core.tasks.aeqa.NOUNS`.
 
     ``x_m``, ``y_m``, ``z_m`` are in ``base_link``.
     """
@@ -90,7 +93,8 @@ class Observation:
     gripper : float
         Opening, 0 closed to 1 open; 0 without an arm.
     objects : tuple of SceneObject
-        Centroids, where the task grants them (privilege ``object_centroids``).
+        Centroids, where the task grants them (privilege ``object_centroids``), or what is detected
+        in the present view (``object_detections``).
     """
 
     episode_id: str

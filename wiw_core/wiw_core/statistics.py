@@ -114,6 +114,57 @@ def paired_bootstrap(
     return Interval(float(difference.mean()), float(low), float(high))
 
 
+def mcnemar(b: int, c: int) -> float:
+    """Return the two-sided p of McNemar's exact test (1947); 1 where no pair differs.
+
+    Parameters
+    ----------
+    b, c : int
+        Pairs that only the first side solved, and that only the second did.
+
+    Raises
+    ------
+    WiwError
+        ``BAD_PARAMETER`` for a negative count.
+    """
+    from scipy.stats import binomtest
+
+    if b < 0 or c < 0:
+        raise WiwError(ErrorCode.BAD_PARAMETER, f"{b} and {c} are no counts of pairs.")
+    return float(binomtest(b, b + c, 0.5).pvalue) if b + c else 1.0
+
+
+def sign_flip(differences: Sequence[float], seed: int = 0, n_resamples: int = 10_000) -> float:
+    """Return the two-sided p that paired differences have mean zero (Fisher 1935, randomised).
+
+    The signs of the differences are flipped at random; one is added to both counts, so that p is
+    never 0 (Phipson and Smyth 2010). No pairs give NaN, and so does not-a-number in any.
+    """
+    data = np.asarray(differences, dtype=np.float64)
+    if data.size == 0 or not np.isfinite(data).all():
+        return math.nan
+    rng = np.random.default_rng(seed)
+    seen = abs(float(data.sum())) * (1 - 1e-12)  # sums that differ by rounding alone are equal
+    extreme = sum(
+        abs(float(data @ rng.choice((-1.0, 1.0), data.size))) >= seen for _ in range(n_resamples)
+    )
+    return (extreme + 1) / (n_resamples + 1)
+
+
+def holm(ps: Sequence[float]) -> list[float]:
+    """Return Holm's adjusted p values (1979), in the order given.
+
+    Any of them below 0.05 can be called real, with a chance of 0.05 that any such call is wrong.
+    NaN stays NaN and counts among the comparisons.
+    """
+    order = sorted((i for i, p in enumerate(ps) if not math.isnan(p)), key=lambda i: ps[i])
+    adjusted, highest = [math.nan] * len(ps), 0.0
+    for rank, i in enumerate(order):
+        highest = max(highest, min(1.0, ps[i] * (len(ps) - rank)))
+        adjusted[i] = highest
+    return adjusted
+
+
 def percentiles(values: Sequence[float]) -> Percentiles:
     """Return the median and the 95th percentile, linearly interpolated between values."""
     data = np.asarray(values, dtype=np.float64)

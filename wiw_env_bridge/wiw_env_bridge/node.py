@@ -42,8 +42,22 @@ PARAMS = (
         high=10.0,
     ),
     Param("allow_unattended", True, "Accept motion goals that name no holder (sent by hand)."),
-    Param("oracle_height", 288, "Height of the oracle's frames.", unit="px", low=16, high=4096),
-    Param("oracle_width", 512, "Width of the oracle's frames.", unit="px", low=16, high=8192),
+    Param(
+        "oracle_height",
+        0,
+        "Height of the oracle's frames; 0 for the environment's own.",
+        unit="px",
+        low=0,
+        high=4096,
+    ),
+    Param(
+        "oracle_width",
+        0,
+        "Width of the oracle's frames; 0 for the environment's own.",
+        unit="px",
+        low=0,
+        high=8192,
+    ),
 )
 
 

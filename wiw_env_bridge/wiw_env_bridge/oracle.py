@@ -32,6 +32,16 @@ class Imaginable(Cloneable, Protocol):
         """Every action, by name."""
         ...
 
+    @property
+    def frame_projection(self) -> Projection:
+        """How the camera of :meth:`imagine_frame` maps rays to pixels."""
+        ...
+
+    @property
+    def frame_hw(self) -> tuple[int, int]:
+        """Height and width in pixels that its frames have unless others are asked for."""
+        ...
+
     def moment(self) -> tuple[str, int]:
         """Return the open episode's id and its actions executed so far; raises ``NO_EPISODE``."""
         ...
@@ -41,7 +51,7 @@ class Imaginable(Cloneable, Protocol):
         ...
 
     def imagine_frame(self, height: int, width: int) -> Rgb:
-        """Return the panorama at the present state, (height, width, 3) uint8."""
+        """Return what the main camera sees at the present state, (height, width, 3) uint8."""
         ...
 
     def value(self) -> float:
@@ -57,12 +67,13 @@ class OracleWorldModel:
     env : Imaginable
         The environment of the open episode; idle while a rollout runs.
     height, width : int
-        Size of the panoramas it returns, in pixels.
+        Size of the frames it returns, in pixels; 0 for the environment's own.
     """
 
-    def __init__(self, env: Imaginable, height: int = 288, width: int = 512) -> None:
+    def __init__(self, env: Imaginable, height: int = 0, width: int = 0) -> None:
         self._env = env
-        self._height, self._width = height, width
+        own_height, own_width = env.frame_hw
+        self._height, self._width = height or own_height, width or own_width
 
     @property
     def info(self) -> ModelInfo:
@@ -70,7 +81,7 @@ class OracleWorldModel:
         return ModelInfo(
             name="oracle",
             controls=("simulator",),
-            projection=Projection.EQUIRECTANGULAR,
+            projection=self._env.frame_projection,
             height=self._height,
             width=self._width,
             gives_value=True,
@@ -110,6 +121,7 @@ class OracleWorldModel:
             plan_index=index,
             frames=np.stack(frames),
             frame_indices=wanted,
+            projection=self._env.frame_projection,
             confidence=np.ones(len(wanted), np.float32),
             value=np.array(values, np.float32),
             generation=request.generation,

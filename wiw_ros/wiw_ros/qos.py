@@ -26,10 +26,13 @@ def _profile(
 
 
 SENSOR = _profile(5, ReliabilityPolicy.BEST_EFFORT)
-"""image, camera_info: the newest matters, a lost one does not."""
+"""image, camera_info, depth: the newest matters, a lost one does not."""
 
 ODOMETRY = _profile(10)
 """odom: small, and standard tools expect it to be reliable."""
+
+JOINTS = _profile(10)
+"""joint_states: as robot_state_publisher expects it."""
 
 LATCHED = _profile(1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 """observation, decision, imagination: whoever comes late gets the newest."""

@@ -23,14 +23,14 @@ SCHEMA = 1
 OPTIONS = {
     "tasks": "--task",
     "arms": "--arm",
+    "policies": "--policy",
     "episodes": "--episodes",
+    "episodes_of": "--episodes",
     "seed": "--seed",
     "environment": "--env",
     "split": "--split",
     "in_process": "--in-process",
     "film": "--film",
-    "proposer": "--proposer",
-    "reviser": "--reviser",
 }
 """Option of ``wiw eval`` for each setting of a study."""
 
@@ -50,6 +50,7 @@ def gather(study: Study, records: Records, rows: list[results.Row]) -> dict[str,
         "started": run.get("started"),
         "wall_s": run.get("wall_s"),
         "sentences": results.sentences(rows),
+        "left_out": study.left_out(),
         "rows": [results.plain(asdict(row)) for row in rows],
         "privileges": _privileges(records),
         "episodes": results.plain(_episodes(records)),

@@ -20,8 +20,10 @@ from wiw_core.record_format import DecisionRecord, EpisodeRecord
 
 WIDTH = 340.0
 """Of a drawing, in its own units; the page stretches it to the card."""
-LEAST_M, MARGIN_M = 1.0, 0.25
-"""Smallest extent drawn, and the rim around what is drawn; metres."""
+LEAST_DRIVE_M, LEAST_TOOL_M = 1.0, 0.3
+"""Smallest extent drawn, of a floor and of a table; metres."""
+RIM = 0.12
+"""Free space on each side, as a share of the extent."""
 TALLEST = 1.25
 """Height of a drawing over its width, at most."""
 CAPTION = 20.0
@@ -74,8 +76,10 @@ def draw(records: dict[str, EpisodeRecord]) -> dict[str, list[tuple[str, str]]]:
     without any motion none.
     """
     if any(d.tool_pose is not None for r in records.values() for d in r.decisions):
-        above = _same_frame({arm: _tool(r, _from_above) for arm, r in records.items()})
-        side = _same_frame({arm: _tool(r, _from_side) for arm, r in records.items()})
+        above = _same_frame(
+            {arm: _tool(r, _from_above) for arm, r in records.items()}, LEAST_TOOL_M
+        )
+        side = _same_frame({arm: _tool(r, _from_side) for arm, r in records.items()}, LEAST_TOOL_M)
         return {
             arm: [
                 ("the tool from above: x up, y to the left", above[arm]),
@@ -86,7 +90,7 @@ def draw(records: dict[str, EpisodeRecord]) -> dict[str, list[tuple[str, str]]]:
     tracks = {arm: _drive(record) for arm, record in records.items()}
     if not any(len(track.path) > 1 for track in tracks.values()):
         return {arm: [] for arm in records}
-    drawn = _same_frame(tracks)
+    drawn = _same_frame(tracks, LEAST_DRIVE_M)
     return {arm: [("the floor from above; the robot began facing up", drawn[arm])] for arm in drawn}
 
 
@@ -187,9 +191,9 @@ def _ranges(numbers: Sequence[int]) -> str:
     return ", ".join(str(r[0]) if len(r) == 1 else f"{r[0]}–{r[-1]}" for r in runs)
 
 
-def _same_frame(tracks: dict[str, Track]) -> dict[str, str]:
+def _same_frame(tracks: dict[str, Track], least_m: float) -> dict[str, str]:
     points = [p for track in tracks.values() for p in track.points if all(map(math.isfinite, p))]
-    frame = _Frame.around(points)
+    frame = _Frame.around(points, least_m)
     return {arm: _svg(track, frame, f"path of {arm}") for arm, track in tracks.items()}
 
 
@@ -201,11 +205,11 @@ class _Frame:
     height: float
 
     @classmethod
-    def around(cls, points: Sequence[Point]) -> _Frame:
-        """Return the frame that holds all points, centred."""
+    def around(cls, points: Sequence[Point], least_m: float) -> _Frame:
+        """Return the frame that holds all points, centred, and at least ``least_m`` of space."""
         across, up = zip(*points) if points else ((0.0,), (0.0,))
-        wide = max(LEAST_M, max(across) - min(across)) + 2 * MARGIN_M
-        high = max(LEAST_M, max(up) - min(up)) + 2 * MARGIN_M
+        wide = max(least_m, max(across) - min(across)) * (1 + 2 * RIM)
+        high = max(least_m / 2, max(up) - min(up)) * (1 + 2 * RIM)
         scale = min(WIDTH / wide, WIDTH * TALLEST / high)
         middle = (max(across) + min(across)) / 2, (max(up) + min(up)) / 2
         return cls(middle[0] - WIDTH / scale / 2, middle[1] + high / 2, scale, high * scale)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from wiw import results
 from wiw.arms import get_arm
@@ -72,14 +71,12 @@ def _about(settings: Settings) -> str:
     )
 
 
-def _settings(settings: Settings) -> dict[str, Any]:
+def _settings(settings: Settings) -> dict[str, str]:
     """Return the settings that the header does not say, by their word."""
-    said = {
-        "environment": settings.environment,
-        "proposer": settings.proposer,
-        "reviser": settings.reviser,
+    return {
+        "environment": settings.environment or "each task's own",
+        "policies": ", ".join(settings.policies) or "each task's own",
     }
-    return {name: value or "the task's own" for name, value in said.items()}
 
 
 def _used(columns: Mapping[str, str], shown: list[sections.Section]) -> dict[str, str]:

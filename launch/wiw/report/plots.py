@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from wiw.arms import BASELINE
+from wiw.report import words
 from wiw.report.measure import compared, label, measure, measured
 from wiw.results import Row
 from wiw_core.metrics import THINKING
@@ -27,7 +28,6 @@ COLOURS = ("#2f7ed8", "#d98c21", "#3a9d5d", "#c0508a", "#8a6fd1", "#8a8f98")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "*", "h")
 WIDTH_IN, ROW_IN, FONT_PT = 4.3, 0.3, 11
 """At this width a point is a pixel or more, on a phone too: no text falls below 11 pixels."""
-LABEL_CHARACTERS = 18
 
 
 @dataclass(frozen=True)
@@ -120,11 +120,15 @@ def cost(rows: Sequence[Row]) -> Plot | None:
             value.estimate,
             linestyle="",
             markersize=7,
-            label=_short(label(row)),
+            label=words.short(label(row)),
             **look,
         )
     axes.set_xscale("log")
-    axes.xaxis.set_major_locator(LogLocator(base=10, subs=(1.0, 2.0, 5.0), numticks=8))
+    low, high = axes.get_xlim()
+    narrow = high < 6 * low
+    axes.xaxis.set_major_locator(
+        MaxNLocator(4) if narrow else LogLocator(base=10, subs=(1.0, 2.0, 5.0), numticks=8)
+    )
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.set_ylim(-0.02 * what.top, 1.02 * what.top)
@@ -174,20 +178,19 @@ def _whisker(axes: Any, y: float, value: Interval, color: str = ACCENT, marker: 
     axes.plot([value.estimate], [y], marker, color=color, markersize=6)
 
 
-def _legend(axes: Any, columns: int, **more: Any) -> None:
-    axes.legend(frameon=False, ncols=columns, loc="lower center", bbox_to_anchor=(0.5, 1.0), **more)
-
-
-def _short(label: str) -> str:
-    """Return a label that leaves room for the plot: both ends of one that is too long."""
-    if len(label) <= LABEL_CHARACTERS:
-        return label
-    head = LABEL_CHARACTERS // 2
-    return f"{label[:head]}…{label[head + 1 - LABEL_CHARACTERS :]}"
+def _legend(axes: Any, columns: int, handles: Sequence[Any] = (), **more: Any) -> None:
+    """Put a legend above the axes, as wide as the figure allows."""
+    shown = list(handles) or axes.get_legend_handles_labels()[0]
+    legend = axes.figure.legend(
+        handles=shown, frameon=False, ncols=columns, loc="outside upper center", **more
+    )
+    for text in legend.get_texts():
+        text.set_color(INK)
+        text.set_fontsize(FONT_PT)
 
 
 def _plot(figure: Figure, axes: Any, rows: Sequence[Row], title: str) -> Plot:
-    axes.set_yticks(range(len(rows)), [_short(label(row)) for row in rows])
+    axes.set_yticks(range(len(rows)), [words.short(label(row)) for row in rows])
     axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.grid(axis="x", color=INK, alpha=0.15, linewidth=0.6)
     axes.xaxis.set_major_locator(MaxNLocator(5))
@@ -201,9 +204,6 @@ def _svg(figure: Figure, axes: Any, salt: str, title: str) -> str:
         spine.set_color(INK)
     axes.tick_params(colors=INK, length=0, which="both", labelsize=FONT_PT)
     for text in (axes.xaxis.label, axes.yaxis.label):
-        text.set_color(INK)
-        text.set_fontsize(FONT_PT)
-    for text in axes.get_legend().get_texts() if axes.get_legend() else ():
         text.set_color(INK)
         text.set_fontsize(FONT_PT)
     written = io.StringIO()

@@ -178,7 +178,7 @@ def _matrix(
             continue
         rows.append(
             {
-                "id": episode_id,
+                "name": episode_id.removeprefix(f"{task}-"),
                 "link": site.episode_link(task, episode_id),
                 "level": next((r.episode.difficulty for r in ran.values() if r), ""),
                 "cells": [r and _cell(episode_id, arm, facts.ending(r)) for arm, r in ran.items()],

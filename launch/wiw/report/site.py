@@ -54,6 +54,7 @@ def templates() -> Environment:
         legend=words.LEGEND,
     )
     environment.filters["plan"] = words.plan_words
+    environment.filters["short"] = words.short
     environment.filters["names"] = words.name_words
     return environment
 

@@ -71,7 +71,7 @@ def read_films(study: Study, task: str) -> list[Film]:
     """Return the films of a task, the arms of one episode side by side."""
     films = []
     for episode_id in study.episodes.get(task, []):
-        for arm in study.settings.arms:
+        for arm in study.rows(task):
             folder = study.folder / task / arm / "film" / episode_id
             if (folder / "film.json").is_file():
                 films.append(_read(folder, task, arm))

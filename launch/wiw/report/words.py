@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from itertools import groupby
 
+from wiw_core.arm import ARM, target_of
 from wiw_core.decisions import EpisodeResult, EpisodeStatus
-from wiw_core.errors import ErrorCode, describe
+from wiw_core.errors import ErrorCode, WiwError, describe
 from wiw_core.metrics import is_fault
-from wiw_core.plans import Plan
+from wiw_core.plans import Action, Plan
 
 COLUMNS = {
     "arm": "the imagination under test; proposer, reviser, episodes and seeds are the same",
@@ -42,6 +43,9 @@ ABBREVIATIONS = {
     "fault": "a crash, a time-out or an interruption: it says nothing about the policy, so it is"
     " counted apart",
 }
+
+LABEL_CHARACTERS = 18
+"""Longest name beside a plot or above a column of episodes."""
 
 STAGES = {
     "glance": "look before planning: may answer or stop at once",
@@ -86,6 +90,14 @@ def outcome(result: EpisodeResult) -> str:
     return "part" if 0.0 < result.score < 100.0 else "failure"
 
 
+def short(name: str) -> str:
+    """Return a name that leaves room for what it names: both ends of one that is too long."""
+    if len(name) <= LABEL_CHARACTERS:
+        return name
+    head = LABEL_CHARACTERS // 2
+    return f"{name[:head]}…{name[head + 1 - LABEL_CHARACTERS :]}"
+
+
 def seconds(value: float) -> str:
     """Return ``4 ms``, ``0.28 s``, or a dash for not-a-number."""
     if not math.isfinite(value):
@@ -101,7 +113,7 @@ def ended(status: str) -> str:
 def plan_words(plan: Plan) -> str:
     """Return a plan for a reader: ``turn left ×3, forward``, its text first if it has one."""
     if any(action.values for action in plan.actions):
-        steps = "; ".join(_action(a.name, a.values) for a in plan.actions)
+        steps = "; ".join(map(_action, plan.actions))
     else:
         steps = name_words(plan.names)
     return f"{plan.text} ({steps})" if plan.text and steps else plan.text or steps
@@ -113,8 +125,15 @@ def name_words(names: Iterable[str]) -> str:
     return ", ".join(name if count == 1 else f"{name} ×{count}" for name, count in runs)
 
 
-def _action(name: str, values: Sequence[float]) -> str:
-    return f"{name.replace('_', ' ')} {' '.join(f'{value:.3g}' for value in values)}"
+def _action(action: Action) -> str:
+    """Return a tool pose as its position in metres and the gripper, anything else as it is."""
+    if action.name in ARM:
+        try:
+            pose, is_open = target_of(action)
+        except WiwError:
+            return f"{action.name} that cannot be executed"
+        return f"{pose.x_m:.2f} {pose.y_m:.2f} {pose.z_m:.2f} {'open' if is_open else 'closed'}"
+    return " ".join([action.name.replace("_", " "), *(f"{value:.3g}" for value in action.values)])
 
 
 def trouble(code: ErrorCode) -> str:

@@ -6,7 +6,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from wiw.arms import Arm, get_arm
+from wiw.arms import get_arm
+from wiw.policies import typed
 from wiw.study import Job, Settings
 from wiw_core.contracts import WorldModel
 from wiw_core.decisions import EpisodeResult
@@ -19,22 +20,25 @@ from wiw_planner_node.policy import make_policy
 
 
 class InProcessRunner:
-    """Runs jobs by :func:`wiw_core.run_episode`; one environment, one world model at a time."""
+    """Runs jobs by :func:`wiw_core.run_episode`; one world model at a time.
+
+    Environments stay open once they have been used: most studies need one or two.
+    """
 
     def __init__(self, folder: Path, settings: Settings) -> None:
         self._folder = folder
         self._settings = settings
-        self._env: Any = Registry(ENVIRONMENTS).create(settings.environment)
+        self._environments: dict[str, Any] = {}
         self._model: WorldModel | None = None
-        self._model_name = "none"
+        self._loaded: tuple[str, str] = ("none", "")
 
     def episode_ids(self, task: str, limit: int) -> list[str]:
         """Return the first episodes of a task, in evaluation order."""
-        return list(self._env.episode_ids(task, self._settings.split, limit))
+        return list(self._environment(task).episode_ids(task, self._settings.split, limit))
 
     def run(self, job: Job) -> EpisodeResult:
         """Run an episode and leave its record."""
-        env, policy = self._env, self._policy(job.task, get_arm(job.arm))
+        env, policy = self._environment(job.task), self._policy(job)
         folder = self._folder / job.task / job.arm
         recorder: Any = JsonlRecorder(folder, config={**asdict(self._settings), "arm": job.arm})
         if job.film:
@@ -46,27 +50,40 @@ class InProcessRunner:
     def close(self) -> None:
         """Nothing to end: an open episode leaves a partial record, and is run again."""
 
-    def _policy(self, task: str, arm: Arm) -> Policy:
+    def _environment(self, task: str) -> Any:
+        name = self._settings.environment_of(task)
+        if name not in self._environments:
+            self._environments[name] = Registry(ENVIRONMENTS).create(name)
+        return self._environments[name]
+
+    def _policy(self, job: Job) -> Policy:
+        arm, choice = get_arm(job.arm), self._settings.policy_of(job.arm)
         return make_policy(
-            task,
-            self._imagine(arm.model),
-            proposer=self._settings.proposer,
-            reviser=self._settings.reviser,
-            reviser_parameters=arm.reviser_parameters,
+            job.task,
+            self._imagine(arm.model, job.task),
+            proposer=choice.proposer,
+            reviser=choice.reviser,
+            proposer_parameters=typed(choice.proposer_parameters),
+            reviser_parameters=typed({**choice.reviser_parameters, **arm.reviser_parameters}),
+            candidates=choice.candidates,
+            horizon=choice.horizon,
+            execute=choice.execute,
         )
 
-    def _imagine(self, model: str) -> WorldModel | None:
-        if model != self._model_name:
+    def _imagine(self, model: str, task: str) -> WorldModel | None:
+        # The oracle belongs to an environment; every other model is the same for all of them.
+        wanted = (model, self._settings.environment_of(task) if model == "oracle" else "")
+        if wanted != self._loaded:
             if self._model is not None:
                 self._model.close()
-            self._model, self._model_name = self._load(model), model
+            self._model, self._loaded = self._load(model, task), wanted
         return self._model
 
-    def _load(self, model: str) -> WorldModel | None:
+    def _load(self, model: str, task: str) -> WorldModel | None:
         if model == "none":
             return None
         if model == "oracle":
             from wiw_env_bridge.oracle import OracleWorldModel
 
-            return Validated(OracleWorldModel(self._env))
+            return Validated(OracleWorldModel(self._environment(task)))
         return Validated(Registry(WORLD_MODELS).create(model))

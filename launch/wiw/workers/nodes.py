@@ -11,7 +11,9 @@ from typing import IO, Any
 
 from wiw import description
 from wiw.arms import Arm, get_arm
+from wiw.policies import LIMITS
 from wiw.study import Job, Settings
+from wiw.workers.orphans import end_with_parent
 from wiw_core.decisions import EpisodeResult
 from wiw_core.errors import ErrorCode, WiwError
 from wiw_ros.domains import claim
@@ -26,12 +28,18 @@ STOP_S = 8.0
 class NodesRunner:
     """Runs jobs through a bridge, a world-model node and a planner.
 
-    The nodes stay up; between arms they are cleaned up, given other parameters and configured
-    again. A node that has died is started again before the next job.
+    The nodes stay up; between arms and environments they are cleaned up, given other parameters and
+    configured again. A node that has died is started again before the next job.
+
+    Parameters
+    ----------
+    at_work : file
+        Held open by every node: see :func:`wiw.files.join_workers`.
     """
 
-    def __init__(self, folder: Path, settings: Settings, index: int) -> None:
+    def __init__(self, folder: Path, settings: Settings, index: int, at_work: IO[bytes]) -> None:
         self._folder, self._settings, self._index = folder, settings, index
+        self._at_work = at_work
         self._domain, self._lock = claim()
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._configured: dict[str, dict[str, Any]] = {}
@@ -40,13 +48,13 @@ class NodesRunner:
 
     def episode_ids(self, task: str, limit: int) -> list[str]:
         """Return the first episodes of a task, in evaluation order."""
-        self._ensure(description.BRIDGE)
+        self._ensure(description.BRIDGE, self._bridge_parameters(task))
         return list(self._client.episode_ids(task, self._settings.split, limit))
 
     def run(self, job: Job) -> EpisodeResult:
         """Run an episode; the planner leaves its record."""
         arm = get_arm(job.arm)
-        self._ensure(description.BRIDGE)
+        self._ensure(description.BRIDGE, self._bridge_parameters(job.task))
         if arm.model not in description.BUILT_IN_MODELS:
             self._ensure(description.WM_NODE, {"model": arm.model})
         self._ensure(description.PLANNER, self._planner_parameters(job, arm))
@@ -68,29 +76,34 @@ class NodesRunner:
                     process.kill()
                     process.wait()
 
+    def _bridge_parameters(self, task: str) -> dict[str, Any]:
+        return {"environment": self._settings.environment_of(task)}
+
     def _planner_parameters(self, job: Job, arm: Arm) -> dict[str, Any]:
         servers = {"none": [], "oracle": [description.ORACLE_SERVER]}
+        choice = self._settings.policy_of(job.arm)
+        revised = {**choice.reviser_parameters, **arm.reviser_parameters}
         return {
             "rollout_servers": servers.get(arm.model, [description.WM_SERVER]),
-            "proposer": self._settings.proposer,
-            "reviser": self._settings.reviser,
-            "reviser_parameters": [f"{k}={v}" for k, v in arm.reviser_parameters.items()],
+            "proposer": choice.proposer,
+            "reviser": choice.reviser,
+            "proposer_parameters": [f"{k}={v}" for k, v in choice.proposer_parameters.items()],
+            "reviser_parameters": [f"{k}={v}" for k, v in revised.items()],
+            **{limit: getattr(choice, limit) for limit in LIMITS},
             "record_dir": str((self._folder / job.task / job.arm).resolve()),
             "record_frames": self._settings.film if job.film else 0,
         }
 
-    def _ensure(self, name: str, parameters: dict[str, Any] | None = None) -> None:
+    def _ensure(self, name: str, parameters: dict[str, Any]) -> None:
         """Have the node running and active with these parameters."""
         process = self._processes.get(name)
         if process is None or process.poll() is not None:
             self._configured.pop(name, None)
             self._start(name)
-        if parameters is None:
-            if name not in self._configured:
-                self._client.wait_active(name)
-                self._configured[name] = {}
-        elif self._configured.get(name) != parameters:
+        if self._configured.get(name) != parameters:
             self._configured.pop(name, None)
+            if name == description.BRIDGE:  # whoever knew the old environment is told of the new
+                self._configured.pop(description.PLANNER, None)
             try:
                 self._client.configure(name, parameters)
             except WiwError as error:
@@ -98,15 +111,20 @@ class NodesRunner:
             self._configured[name] = parameters
 
     def _start(self, name: str) -> None:
-        values = {"env": self._settings.environment, "wm": "copy"}
+        values = {"wm": "copy"}  # a graph with all three nodes; what they load is configured
         spec = next(node for node in description.graph(values) if node.name == name)
         more = ["-p", "autostart:=false"]
         if name == description.BRIDGE:
-            more = ["-p", f"command_ttl_s:={PATIENCE_S}"]
+            more += ["-p", f"command_ttl_s:={PATIENCE_S}"]
         command = [*description.command(spec, values), *more]
         with self._closing, self._log(name) as log:
             self._processes[name] = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                pass_fds=(self._at_work.fileno(),),  # the folder is not free while a node lives
+                preexec_fn=end_with_parent,
             )
 
     def _last_error(self, name: str) -> str:

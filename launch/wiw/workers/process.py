@@ -12,8 +12,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any, Protocol
+from typing import IO, Any, Protocol
 
+from wiw import files
+from wiw.serving import serves
 from wiw.study import Job, Settings
 from wiw_core.decisions import EpisodeResult
 from wiw_core.errors import ErrorCode, WiwError
@@ -40,22 +42,34 @@ class Runner(Protocol):
 
 @dataclass(frozen=True)
 class Ask:
-    """A question to a worker: the first ``limit`` episodes of ``task``."""
+    """A question to a worker: the first ``limit`` episodes of ``task``, and who can serve it."""
 
     task: str
     limit: int
+    arms: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Grid:
+    """The answer to :class:`Ask`; ``serves`` as :func:`wiw.serving.serves` gives it."""
+
+    episode_ids: list[str]
+    serves: dict[str, str]
 
 
 @dataclass(frozen=True)
 class Answer:
     """What came of a job or a question; ``error`` says why there is nothing else."""
 
-    value: EpisodeResult | list[str] | None
+    value: EpisodeResult | Grid | None
     error: WiwError | None = None
 
 
 class Worker:
-    """The parent's end of a worker process."""
+    """The parent's end of a worker process; a :class:`wiw.crew.Member`."""
+
+    ready = True
+    """Jobs may be sent at once: they wait in the pipe."""
 
     def __init__(self, folder: Path, settings: Settings, index: int) -> None:
         context = multiprocessing.get_context("spawn")
@@ -73,7 +87,7 @@ class Worker:
         self.job = job
         self._send(job)
 
-    def ask(self, question: Ask) -> list[str]:
+    def ask(self, question: Ask) -> Grid:
         """Return a worker's answer to a question; raises what it raised."""
         self._send(question)
         try:
@@ -82,7 +96,8 @@ class Worker:
             raise self.death() from error
         if answer.error is not None:
             raise answer.error
-        return list(answer.value)
+        grid: Grid = answer.value
+        return grid
 
     def death(self) -> WiwError:
         """Return the error for a worker that has gone."""
@@ -143,16 +158,15 @@ def serve(connection: Connection, folder: Path, settings: Settings, index: int) 
 
     listener = threading.Thread(target=listen, daemon=True)
     listener.start()
+    try:
+        at_work = files.join_workers(folder)
+    except WiwError:
+        os._exit(0)  # the command that started this worker is gone: nobody waits for an answer
     while True:
         message = inbox.get()
         try:
-            runner = runner or _runner(folder, settings, index)
-            value = (
-                runner.episode_ids(message.task, message.limit)
-                if isinstance(message, Ask)
-                else runner.run(message)
-            )
-            answer = Answer(value)
+            runner = runner or _runner(folder, settings, index, at_work)
+            answer = Answer(answered(runner, message))
         except WiwError as error:
             answer = Answer(None, error)
         except Exception as error:  # noqa: BLE001 - a plugin may raise anything; the study goes on
@@ -163,11 +177,19 @@ def serve(connection: Connection, folder: Path, settings: Settings, index: int) 
             listener.join()  # the parent has gone: the listener ends this process
 
 
-def _runner(folder: Path, settings: Settings, index: int) -> Runner:
+def answered(runner: Runner, message: Ask | Job) -> EpisodeResult | Grid:
+    """Return what a runner has to say to a message."""
+    if isinstance(message, Ask):
+        ids = runner.episode_ids(message.task, message.limit)
+        return Grid(ids, serves(message.task, message.arms))
+    return runner.run(message)
+
+
+def _runner(folder: Path, settings: Settings, index: int, at_work: IO[bytes]) -> Runner:
     if settings.in_process:
         from wiw.workers.in_process import InProcessRunner
 
         return InProcessRunner(folder, settings)
     from wiw.workers.nodes import NodesRunner
 
-    return NodesRunner(folder, settings, index)
+    return NodesRunner(folder, settings, index, at_work)

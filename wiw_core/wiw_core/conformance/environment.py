@@ -18,6 +18,9 @@ from wiw_core.errors import ErrorCode
 from wiw_core.observation import Observation
 from wiw_core.plans import Action, Plan
 
+FAILURES = (ErrorCode.NO_PATH, ErrorCode.IK_FAILED)
+"""What a transition may say of an action that could not be executed."""
+
 
 def check_environment(env: Environment) -> None:
     """Check every promise of :class:`wiw_core.contracts.Environment`; of ``Cloneable`` too, if so.
@@ -105,7 +108,7 @@ def _check_motion(env: Environment, task: str) -> None:
         promise(transitions, "act() must yield a transition for each action.")
         last = transitions[-1]
         promise(
-            len(transitions) == len(plan) or last.done,
+            len(transitions) == len(plan) or last.done or last.code is not ErrorCode.OK,
             f"act() yielded {len(transitions)} transitions for {len(plan)} actions.",
         )
         promise(last.observation is not None, "The last transition must carry an observation.")
@@ -114,6 +117,12 @@ def _check_motion(env: Environment, task: str) -> None:
             "With observe=True each transition must carry an observation.",
         )
         for index, transition in enumerate(transitions, start=1):
+            promise(
+                transition.code is ErrorCode.OK
+                or (transition is last and transition.code in FAILURES and transition.path_m == 0),
+                "An action that failed must move nothing and end the plan,"
+                f" with a code of {[code.name for code in FAILURES]}.",
+            )
             promise(
                 math.isfinite(transition.path_m) and transition.path_m >= 0,
                 f"path_m must be finite and not negative, not {transition.path_m}.",

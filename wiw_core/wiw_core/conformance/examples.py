@@ -6,13 +6,23 @@ import math
 
 import numpy as np
 
+from wiw_core.arm import TOOL_POSE, TOOL_VOXEL, tool_pose, tool_voxel
 from wiw_core.contracts import DecisionContext, Environment, Task
+from wiw_core.geometry import Pose3
 from wiw_core.plans import Action, ActionSpec, Plan
 from wiw_core.rollouts import RolloutRequest
 
 
+_TOOL = Pose3(0.205, 0.005, 1.005, 1.0, 0.0, 0.0, 0.0)
+"""Over the middle of the table, looking down: the middle of a voxel, within every arm's reach."""
+
+
 def legal_action(spec: ActionSpec) -> Action:
-    """Return an action in the middle of its limits."""
+    """Return an action in the middle of its limits; for an arm, a pose that it can reach."""
+    if spec == TOOL_POSE:
+        return tool_pose(_TOOL, True)
+    if spec == TOOL_VOXEL:
+        return tool_voxel(_TOOL, True)
     middle = (
         (low + high) / 2 if math.isfinite(low + high) else 0.0
         for low, high in zip(spec.low, spec.high)

@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import re
 
-_NUMBERS = "zero one two three four five six seven eight nine ten eleven twelve".split()
+_NUMBERS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 _SAME = {
     **{word: str(value) for value, word in enumerate(_NUMBERS)},
-    **{"none": "0", "single": "1"},
-    **{"couch": "sofa", "settee": "sofa", "television": "tv", "screen": "tv", "cup": "mug"},
-    **{"box": "cube", "block": "cube", "sphere": "ball", "refrigerator": "fridge", "oven": "stove"},
-    **{"cooker": "stove", "tub": "bathtub", "bath": "bathtub", "basin": "sink", "washbasin": "sink"},
-    **{"bookshelf": "shelf", "bookcase": "shelf", "shelve": "shelf", "shelves": "shelf"},
-    **{"cupboard": "cabinet", "worktop": "counter", "countertop": "counter", "houseplant": "plant"},
-    **{"office": "study", "lounge": "living", "restroom": "bathroom", "turquoise": "cyan"},
-    **{"violet": "purple", "ground": "floor"},
+    **{"none": "0", "single": "1", "ground": "floor", "office": "study", "lounge": "living"},
+    **{
+        "turquoise": "cyan",
+        "violet": "purple",
+        "cup": "mug",
+        "sphere": "ball",
+        "restroom": "bathroom",
+    },
+    **{"box": "cube", "block": "cube", "couch": "sofa", "settee": "sofa", "houseplant": "plant"},
+    **{"television": "tv", "screen": "tv", "refrigerator": "fridge", "oven": "stove"},
+    **{"cooker": "stove", "tub": "bathtub", "bath": "bathtub", "basin": "sink"},
+    **{"washbasin": "sink", "bookshelf": "shelf", "bookcase": "shelf", "shelve": "shelf"},
+    **{"cupboard": "cabinet", "worktop": "counter", "countertop": "counter"},
 }
-_EMPTY = set(
-    "a an the it its is are was there i think see that this these which in on at of to from by"
-    " room colour color coloured colored object thing piece furniture standing stands stand lies"
-    " located found can be you probably my answer and".split()
-)
+_ARTICLES = ("a", "an", "the", "it", "its", "this", "that", "these", "there", "i", "you", "my")
+_VERBS = ("is", "are", "was", "be", "can", "think", "see", "found", "stand", "standing", "lies")
+_LINKS = ("in", "on", "at", "of", "to", "from", "by", "and", "which", "located", "probably")
+_NOUNS = ("room", "colour", "color", "coloured", "colored", "object", "thing", "answer")
+_IDLE = frozenset((*_ARTICLES, *_VERBS, *_LINKS, *_NOUNS, "piece", "furniture", "stands"))
 """Words that decide nothing here; no two rooms differ in the word 'room' alone."""
 _OR = "or"
 UNDECIDED = frozenset((_OR, "either", "not", "no", "nor", "never"))
@@ -34,7 +39,7 @@ def content(text: str) -> list[str]:
     "or".
     """
     words = re.findall(r"[a-z0-9]+", text.lower().replace("/", f" {_OR} ").replace("'", ""))
-    return [_plain(word) for word in words if word not in _EMPTY]
+    return [_plain(word) for word in words if word not in _IDLE]
 
 
 def _plain(word: str) -> str:

@@ -1,4 +1,4 @@
-"""The topics of the bridge: observation, image, camera_info and odom."""
+"""The topics of the bridge: observation, cameras, joint_states and odom."""
 
 from __future__ import annotations
 
@@ -8,20 +8,41 @@ import time
 from nav_msgs.msg import Odometry
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.clock import Clock, ClockType
-from sensor_msgs.msg import CameraInfo, Image
+from sensor_msgs.msg import CameraInfo, Image, JointState
 
 from wiw_core.contracts import Mobile
 from wiw_core.geometry import Pose2
 from wiw_core.observation import Projection
 from wiw_msgs.msg import Observation as ObservationMsg
+from wiw_msgs.msg import View as ViewMsg
 from wiw_ros.convert import pose_to_msg
 from wiw_ros.node import ManagedNode
-from wiw_ros.qos import LATCHED, ODOMETRY, SENSOR
+from wiw_ros.qos import JOINTS, LATCHED, ODOMETRY, SENSOR
 
 ODOM_S = 0.05
 """Seconds between two odom messages while the robot moves."""
 REST_S = 0.5
 """The same while it is held: nothing changes, and every message costs."""
+
+
+class CameraTopics:
+    """``image``, ``camera_info`` and ``depth`` of one camera, under a prefix.
+
+    The cameras of an environment are known when it is first looked at: their topics appear then.
+    """
+
+    def __init__(self, node: ManagedNode, prefix: str = "") -> None:
+        self._image = node.create_publisher(Image, f"{prefix}image", SENSOR)
+        self._info = node.create_publisher(CameraInfo, f"{prefix}camera_info", SENSOR)
+        self._depth = node.create_publisher(Image, f"{prefix}depth", SENSOR)
+
+    def publish(self, view: ViewMsg) -> None:
+        """Publish what somebody listens to; depth in metres, where the camera has it."""
+        if self._image.get_subscription_count() + self._info.get_subscription_count():
+            self._image.publish(view.image)
+            self._info.publish(view.camera_info)
+        if view.depth.height and self._depth.get_subscription_count():
+            self._depth.publish(view.depth)
 
 
 class Topics:
@@ -34,8 +55,9 @@ class Topics:
         self._moving: Mobile | None = None
         self._published_s = 0.0
         self._observation = node.create_publisher(ObservationMsg, "~/observation", LATCHED)
-        self._image = node.create_publisher(Image, "image", SENSOR)
-        self._camera_info = node.create_publisher(CameraInfo, "camera_info", SENSOR)
+        self._main = CameraTopics(node)
+        self._cameras: dict[str, CameraTopics] = {}
+        self._joints = node.create_publisher(JointState, "joint_states", JOINTS)
         self._odom = node.create_publisher(Odometry, "odom", ODOMETRY)
         self.views: tuple[str, ...] = ()
         node.create_timer(
@@ -46,17 +68,20 @@ class Topics:
         )
 
     def observation(self, message: ObservationMsg, pose: Pose2) -> None:
-        """Publish an observation, and the first perspective view of it as ``image``."""
+        """Publish an observation, each view of it, and the first perspective one as ``image``."""
         with self._lock:
             self._rest = pose
         self.views = tuple(view.name for view in message.views)
         self._observation.publish(message)
-        if not self._image.get_subscription_count() + self._camera_info.get_subscription_count():
-            return
+        if message.joint_state.name:
+            self._joints.publish(message.joint_state)
+        for view in message.views:
+            if view.name not in self._cameras:
+                self._cameras[view.name] = CameraTopics(self._node, f"{view.name}/")
+            self._cameras[view.name].publish(view)
         ordered = sorted(message.views, key=lambda v: v.projection != Projection.PERSPECTIVE)
         for view in ordered[:1]:
-            self._image.publish(view.image)
-            self._camera_info.publish(view.camera_info)
+            self._main.publish(view)
 
     def begin_motion(self, environment: object) -> None:
         """From now on odom tells the live pose and speed, where the environment can say them."""

@@ -22,6 +22,8 @@ from wiw_env_bridge.mujoco.renderer import Renderer
 
 VIEWS = ("front", "panorama")
 """The cameras of the robot."""
+FRAME_HW = (288, 512)
+"""Size of an imagined panorama unless another is asked for, or the robot's is smaller."""
 _TICK_S = 0.02
 
 
@@ -42,7 +44,7 @@ class Snapshot:
 
 
 class MujocoEnvironment:
-    """Seeded apartments with a kinematic robot: active recognition and image-goal navigation.
+    """Seeded apartments with a kinematic robot, for the tasks of :data:`TASKS`.
 
     :meth:`hold` and :meth:`motion` may be called from any thread at any time; the rest from any
     thread, by one caller at a time. Contact stops a forward; the robot never slides.
@@ -55,9 +57,12 @@ class MujocoEnvironment:
         Cameras to draw, of ``front`` and ``panorama``; empty for what the task asks for.
     action_seconds : float
         Seconds that one primitive takes; 0 moves at once.
+    detections : bool
+        Tell question answering of the objects that are seen, as its protocol does.
     """
 
     name = "mujoco"
+    frame_projection = Projection.EQUIRECTANGULAR
 
     def __init__(
         self,
@@ -66,6 +71,7 @@ class MujocoEnvironment:
         front_size: int = 512,
         views: Sequence[str] = (),
         action_seconds: float = 0.0,
+        detections: bool = True,
     ) -> None:
         _check_sizes(panorama_height, panorama_width, front_size, action_seconds)
         for view in views:
@@ -73,6 +79,9 @@ class MujocoEnvironment:
                 raise unknown_name(ErrorCode.BAD_PARAMETER, "view", view, VIEWS)
         self._views = tuple(views)
         self._action_seconds = action_seconds
+        smaller = panorama_height < FRAME_HW[0] or panorama_width < FRAME_HW[1]
+        self.frame_hw = (panorama_height, panorama_width) if smaller else FRAME_HW
+        self._detections = detections
         self._renderer = Renderer((panorama_height, panorama_width), front_size)
         self._open: _OpenEpisode | None = None
         self._state = AgentState(Pose2())
@@ -86,7 +95,7 @@ class MujocoEnvironment:
         return NAVIGATION
 
     def tasks(self) -> Sequence[str]:
-        """Return ``ar`` and ``ignav``."""
+        """Return the tasks that apartments have episodes for."""
         return tuple(TASKS)
 
     def episode_ids(self, task: str, split: str = "val", limit: int = 0) -> Sequence[str]:
@@ -102,7 +111,7 @@ class MujocoEnvironment:
         self._open = None
         record = records[episode_id]
         layout = self._renderer.layout(record.scene)
-        goal = make_goal(record, layout, self._renderer)
+        goal = make_goal(record, layout, self._renderer, self._detections)
         views = self._views or tuple(TASKS[task].views)
         self._open = _OpenEpisode(record, layout, goal, views)
         self._state = AgentState(record.start, done=goal.reached(record.start))
@@ -114,7 +123,10 @@ class MujocoEnvironment:
         episode = self._episode()
         views = tuple(self._view(episode, name) for name in episode.views)
         odom = _odom(episode, self._state.pose)
-        return Observation(episode.record.id, self._state.step, views, odom, time.time())
+        objects = episode.goal.objects(self._state.pose)
+        return Observation(
+            episode.record.id, self._state.step, views, odom, time.time(), objects=objects
+        )
 
     def act(self, plan: Plan, *, observe: bool = True) -> Iterator[Transition]:
         """Execute a plan; :meth:`hold` ends it at once, after yielding what has really happened."""
@@ -138,6 +150,7 @@ class MujocoEnvironment:
         self.hold()
         self._open = None
         record, state = episode.record, self._state
+        spent = decisions >= TASKS[record.task].budget or _spent(episode.goal, state)
         success = fault == ErrorCode.OK and episode.goal.succeeded(state.pose, answer)
         return EpisodeResult(
             task=record.task,
@@ -146,7 +159,7 @@ class MujocoEnvironment:
             status=episode_status(
                 success,
                 ErrorCode(fault),
-                truncated=record.task == "ignav" and decisions >= TASKS[record.task].budget,
+                truncated=spent and episode.goal.wants_more(answer),
             ),
             success=success,
             code=ErrorCode(fault),
@@ -155,11 +168,12 @@ class MujocoEnvironment:
             actions=state.step,
             collisions=state.collisions,
             path_m=state.path_m,
-            shortest_m=record.shortest_m if record.goal is not None else math.nan,
+            shortest_m=record.shortest_m or math.nan,
             shortest_actions=record.shortest_actions,
             final_distance_m=episode.goal.distance_m(state.pose),
             answer=answer,
             confidence=confidence,
+            score=episode.goal.score(answer),
         )
 
     def hold(self) -> None:
@@ -222,7 +236,8 @@ class MujocoEnvironment:
             motion = plan_motion(episode.layout.grid, before.pose, action)
             progress = self._move(episode, motion)
             after = before.after(motion, progress)
-            self._state = replace(after, done=episode.goal.reached(after.pose))
+            done = episode.goal.reached(after.pose) or _spent(episode.goal, after)
+            self._state = replace(after, done=done)
             last = index == len(plan) - 1 or self._state.done or self._halt.is_set()
             yield Transition(
                 observation=self.observe() if observe or last else None,
@@ -280,6 +295,11 @@ class MujocoEnvironment:
 def _odom(episode: _OpenEpisode, pose: Pose2) -> Pose2:
     """Return ``T_odom_base``; odom begins where the episode does."""
     return episode.record.start.inverse() * pose
+
+
+def _spent(goal: Goal, state: AgentState) -> bool:
+    """Tell whether the episode has used up its actions."""
+    return 0 < goal.max_actions <= state.step
 
 
 def _check_sizes(height: int, width: int, front: int, action_seconds: float) -> None:

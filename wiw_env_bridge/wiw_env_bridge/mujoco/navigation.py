@@ -87,9 +87,7 @@ class FloorGrid:
         """Return geodesic distances of every place to this one, which must be free."""
         return DistanceField(self, self._edges(), x_m, y_m)
 
-    def metres_to_nearest(
-        self, points: Sequence[tuple[float, float]]
-    ) -> npt.NDArray[np.float64]:
+    def metres_to_nearest(self, points: Sequence[tuple[float, float]]) -> npt.NDArray[np.float64]:
         """Return metres from each cell to the nearest of these free points, (rows, columns).
 
         Along the 16-neighbour grid: up to 3 % and a cell more than the true geodesic distance.

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
 from wiw_core.errors import ErrorCode, WiwError
 from wiw_core.geometry import Array, Pose2
@@ -67,6 +68,18 @@ class Renderer:
         camera = self._panorama(height, width)
         return self._run(lambda: camera.rgb(self._stage(seed), pose))
 
+    def panorama_bodies(
+        self, seed: int, pose: Pose2, height: int, width: int
+    ) -> tuple[npt.NDArray[np.int32], tuple[str, ...]]:
+        """Return the body that each pixel of such a panorama shows, (H, W), and their names."""
+        camera = self._panorama(height, width)
+
+        def draw() -> tuple[npt.NDArray[np.int32], tuple[str, ...]]:
+            stage = self._stage(seed)
+            return camera.bodies(stage, pose), stage.body_names
+
+        return self._run(draw)
+
     def panorama_census(self, seed: int, pose: Pose2, height: int, width: int) -> dict[str, int]:
         """Return how many pixels of such a panorama show each body that is seen, by name."""
         camera = self._panorama(height, width)
@@ -103,6 +116,17 @@ class Renderer:
     def visible_fraction(self, seed: int, pose: Pose2, target: Target) -> float:
         """Return the share of the panorama's pixels that show the target."""
         return float(self._panorama_mask(seed, pose, target).mean())
+
+    def unoccluded_fraction(self, seed: int, pose: Pose2, target: Target) -> float:
+        """Return the share that would show the target with nothing else in the apartment."""
+        bearing = _bearing(pose, target)
+
+        def draw() -> Mask:
+            stage, at, body = self._on_stage(seed, pose, target)
+            with stage.only(body):
+                return self.panorama.mask(stage, at, body, *bearing)
+
+        return float(self._run(draw).mean())
 
     def close(self) -> None:
         """Free the GL context and end the thread; idempotent."""

@@ -1,4 +1,4 @@
-"""Length of a shortest action sequence to a goal, for SPL in actions."""
+"""A shortest action sequence to a goal: its length for SPL in actions, itself for experts."""
 
 from __future__ import annotations
 
@@ -14,41 +14,63 @@ from wiw_env_bridge.mujoco.navigation import CELL_M, DistanceField, FloorGrid
 _HEADINGS = round(2 * math.pi / TURN_RAD)
 _FORWARD = Action("forward")
 _Key = tuple[int, int, int]
+_Step = tuple[str, _Key]
+"""A primitive, and the pose it was done at."""
 
 
 def shortest_actions(
     grid: FloorGrid, to_goal: DistanceField, start: Pose2, radius_m: float, limit: int = 200_000
 ) -> int | None:
-    """Return how many primitives bring the robot within ``radius_m`` (geodesic) of the goal.
+    """Return how many primitives :func:`shortest_route` has."""
+    route = shortest_route(grid, to_goal, start, radius_m, limit)
+    return None if route is None else len(route)
+
+
+def shortest_route(
+    grid: FloorGrid, to_goal: DistanceField, start: Pose2, radius_m: float, limit: int = 200_000
+) -> tuple[str, ...] | None:
+    """Return the primitives that bring the robot within ``radius_m`` (geodesic) of the goal.
 
     A* over exact poses without contact; two poses in the same 2.5 cm cell with the same heading
     count as one. None if ``limit`` poses are not enough.
     """
     distance = to_goal.metres(start.x_m, start.y_m)
     # Ordered by bound on the whole, then the deepest, then the oldest.
-    todo: list[tuple[int, int, int, _Key, Pose2, float]] = [
-        (0, 0, 0, _key(start, 0), start, distance)
+    todo: list[tuple[int, int, int, _Key, Pose2, float, _Step | None]] = [
+        (0, 0, 0, _key(start, 0), start, distance, None)
     ]
-    seen: set[_Key] = set()
+    steps: dict[_Key, _Step | None] = {}
     count = itertools.count(1)
-    while todo and len(seen) < limit:
-        _, minus_used, _, key, pose, distance = heapq.heappop(todo)
-        if key in seen:
+    while todo and len(steps) < limit:
+        _, minus_used, _, key, pose, distance, step = heapq.heappop(todo)
+        if key in steps:
             continue
-        seen.add(key)
+        steps[key] = step
         if distance <= radius_m:
-            return -minus_used
+            return _route(steps, key)
         turns, used = key[2], 1 - minus_used
-        following = [(t, _turned(start, pose, t), distance) for t in (turns + 1, turns - 1)]
+        following = [
+            ("turn_left", turns + 1, _turned(start, pose, turns + 1), distance),
+            ("turn_right", turns - 1, _turned(start, pose, turns - 1), distance),
+        ]
         forward = plan_motion(grid, pose, _FORWARD)
         if not forward.blocked:
             ahead = forward.at(1.0)
-            following.append((turns, ahead, to_goal.metres(ahead.x_m, ahead.y_m)))
-        for t, then, left in following:
-            if (then_key := _key(then, t)) not in seen:
+            following.append(("forward", turns, ahead, to_goal.metres(ahead.x_m, ahead.y_m)))
+        for name, t, then, left in following:
+            if (then_key := _key(then, t)) not in steps:
                 bound = used + _fewest(then, to_goal.goal, left, radius_m)
-                heapq.heappush(todo, (bound, -used, next(count), then_key, then, left))
+                entry = (bound, -used, next(count), then_key, then, left, (name, key))
+                heapq.heappush(todo, entry)
     return None
+
+
+def _route(steps: dict[_Key, _Step | None], key: _Key) -> tuple[str, ...]:
+    names = []
+    while (step := steps[key]) is not None:
+        name, key = step
+        names.append(name)
+    return tuple(reversed(names))
 
 
 def _turned(start: Pose2, pose: Pose2, turns: int) -> Pose2:

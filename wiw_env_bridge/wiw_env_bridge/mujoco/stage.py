@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import mujoco
 import numpy as np
 import numpy.typing as npt
@@ -9,6 +12,9 @@ import numpy.typing as npt
 from wiw_core.geometry import Array
 from wiw_env_bridge.mujoco.apartment import Layout, draw_apartment
 from wiw_env_bridge.mujoco.canvas import Canvas
+
+_GEOM = int(mujoco.mjtObj.mjOBJ_GEOM)
+_OUT_OF_SIGHT_M = 4096.0
 
 
 class Stage(Canvas):
@@ -43,6 +49,22 @@ class Stage(Canvas):
         """Return the number of a named body."""
         return int(self._model.body(name).id)
 
+    @contextmanager
+    def only(self, body: int) -> Iterator[None]:
+        """Draw one body and nothing else meanwhile: what it would show with nothing in the way."""
+        rest = [
+            (geom, geom.pos.copy())
+            for geom in self._scene.geoms[: self._scene.ngeom]
+            if geom.objtype != _GEOM or self._model.geom_bodyid[geom.objid] != body
+        ]
+        for geom, _ in rest:
+            geom.pos[:] = _OUT_OF_SIGHT_M
+        try:
+            yield
+        finally:
+            for geom, place in rest:
+                geom.pos[:] = place
+
     @property
     def body_names(self) -> tuple[str, ...]:
         """The name of each body, by number: furniture and targets; the first is the shell."""
@@ -62,6 +84,6 @@ class Stage(Canvas):
         """Return the body of each segmentation colour; colours count from 1, 0 is nothing."""
         table = np.zeros(self._scene.ngeom + 2, np.int32)
         for geom in self._scene.geoms[: self._scene.ngeom]:
-            if geom.segid >= 0 and geom.objtype == int(mujoco.mjtObj.mjOBJ_GEOM):
+            if geom.segid >= 0 and geom.objtype == _GEOM:
                 table[geom.segid + 1] = self._model.geom_bodyid[geom.objid]
         return table

@@ -70,7 +70,7 @@ def look_at(
 
 _MIDDLE = (0.2, 0.0, 0.8)
 CAMERAS: dict[str, Camera] = {
-    "front": Camera(look_at((1.3, 0.0, 1.55), (0.16, 0.0, 0.85)), math.radians(42)),
+    "front": Camera(look_at((1.3, 0.0, 1.55), (0.17, 0.0, 0.84)), math.radians(36)),
     "wrist": Camera(
         look_at((0.07, 0.0, 0.02), (0.02, 0.0, 0.2), up=(1.0, 0.0, 0.0)),
         math.radians(75),

@@ -17,13 +17,20 @@ from wiw_core.arm import tool_pose
 from wiw_core.errors import ErrorCode, WiwError
 from wiw_core.geometry import Pose3
 from wiw_core.plans import Action, Plan
-from wiw_env_bridge.tabletop.layout import Array, middle
+from wiw_core.tasks.manipulation import HORIZON
+from wiw_env_bridge.tabletop.layout import Array, flat_m, middle
 from wiw_env_bridge.tabletop.panda import TABLE_TOP_M
 from wiw_env_bridge.tabletop.scene import TableScene
 from wiw_env_bridge.tabletop.tasks.push_buttons import HEIGHT_M, TRAVEL_M, ButtonsScene
 from wiw_env_bridge.tabletop.tasks.slide_block import BLOCK_HALF_M, SlideScene
 from wiw_env_bridge.tabletop.tasks.square_peg import HANDLE_M, SPOKE_TOP_M, PegScene
-from wiw_env_bridge.tabletop.tasks.stack_cups import CUP_HALF_M, GRASP_M, CupsScene
+from wiw_env_bridge.tabletop.tasks.stack_cups import (
+    CUP_HALF_M,
+    GRASP_M,
+    NESTED_M,
+    RIM_M,
+    CupsScene,
+)
 
 TIP_M = 0.012
 """How far the finger tips reach beyond the tool."""
@@ -103,22 +110,39 @@ def _insert(scene: PegScene, data: mujoco.MjData) -> Plan:
 
 
 def _stack(scene: CupsScene, data: mujoco.MjData) -> Plan:
-    """Up, above the next cup, grasp its rim, over the named cup, down and let go."""
-    base = middle(data, f"cup{scene.named}")
-    done = scene.stacked(data)
-    loose = [n for n in scene.others if np.hypot(*(middle(data, n) - base)[:2]) > CUP_HALF_M]
-    name = min(loose or scene.others, key=lambda n: middle(data, n)[1])
-    rim = middle(data, name) + np.array(GRASP_M)
+    """Above a cup, grasp its rim, over the named cup, down and let go; then the other cup."""
+    base, tool = middle(data, f"cup{scene.named}"), np.array(data.site("tool").xpos)
+    places = {name: middle(data, name) for name in scene.others}
+    loose = [name for name in scene.others if flat_m(places[name], base) > NESTED_M]
     over = base + np.array(GRASP_M)
-    tool = np.array(data.site("tool").xpos)
-    drop = over[2] + (done + 1) * 0.03
-    return _plan(
-        _to(tool, _SAFE_Z_M, opened=True),
-        _to(rim, rim[2] + 0.1, opened=True),
-        _to(rim, rim[2], opened=False),
-        _to(over, _SAFE_Z_M, opened=False),
-        _to(over, drop, opened=True),
-    )
+    drop = over[2] + (scene.stacked(data) + 1) * 0.03
+    put = (_to(over, _SAFE_Z_M, opened=False), _to(over, drop, opened=True))
+    held = [name for name in scene.others if _is_held(places[name], tool)]
+    if held or not loose:
+        return _plan(*put)
+    name = min(loose, key=lambda n: float(places[n][1]))
+    rim = places[name] + np.array(GRASP_M)
+    away = [places[n] for n in loose if n != name]
+    lift = [_to(rim, _SAFE_Z_M, opened=False)] if _in_the_way(away, rim, over) else []
+    up = [_to(tool, _SAFE_Z_M, opened=True)] if tool[2] < _SAFE_Z_M - 0.05 else []
+    above, grasp = _to(rim, rim[2] + 0.1, opened=True), _to(rim, rim[2], opened=False)
+    return _plan(*(*up, above, grasp, *lift, *put)[:HORIZON])
+
+
+def _is_held(cup: Array, tool: Array) -> bool:
+    """Tell whether a cup hangs under the tool."""
+    off_table = cup[2] > TABLE_TOP_M + CUP_HALF_M + 0.1
+    return bool(off_table and flat_m(cup, tool) < 2 * RIM_M)
+
+
+def _in_the_way(cups: Sequence[Array], here: Array, there: Array) -> bool:
+    """Tell whether a held cup, on its straight way, would pass over one of ``cups``."""
+    way = (there - here)[:2]
+    for cup in cups:
+        share = np.clip((cup - here)[:2] @ way / (way @ way), 0.0, 1.0)
+        if np.hypot(*((cup - here)[:2] - share * way)) < 2 * RIM_M + 0.06:
+            return True
+    return False
 
 
 def _plan(*actions: Action) -> Plan:

@@ -72,7 +72,7 @@ class Grasp:
 
     def restore(self, state: bytes) -> None:
         """Return to a :meth:`state`."""
-        rows = np.frombuffer(state).reshape(len(self._welds), -1)
+        rows = np.frombuffer(state).reshape(-1, self._model.eq_data.shape[1])
         for weld, row in zip(self._welds, rows):
             self._model.eq_data[weld] = row
 

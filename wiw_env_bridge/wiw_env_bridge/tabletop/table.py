@@ -32,6 +32,11 @@ Pace = Callable[[float], bool]
 """Called after each tick with its simulated seconds; True stops the arm where it is."""
 
 
+def never(seconds: float) -> bool:
+    """Return False: a motion that nothing interrupts."""
+    return False
+
+
 @dataclass(frozen=True)
 class Outcome:
     """What an action really did.
@@ -41,7 +46,8 @@ class Outcome:
     path_m : float
         Metres that the tool travelled.
     collided : bool
-        The arm, or what it holds, pressed against something: it stopped there.
+        The arm, or what it holds, pressed against something and stopped there; then the gripper did
+        what it was told.
     code : ErrorCode
         ``IK_FAILED`` or ``NO_PATH``: nothing has moved.
     stopped : bool
@@ -116,7 +122,7 @@ class Table:
         names = self.scene.objects
         return [tuple(self.scene.centroid(self.model, self.data, name)) for name in names]
 
-    def move(self, target: Pose3, opened: bool, pace: Pace = lambda seconds: False) -> Outcome:
+    def move(self, target: Pose3, opened: bool, pace: Pace = never) -> Outcome:
         """Bring the tool to a pose along a straight line, then open or close the gripper.
 
         The gripper acts only if it is told something else than before. Everything has come to rest
@@ -134,10 +140,10 @@ class Table:
         rows = np.column_stack([arm, np.full(len(arm), self.data.ctrl[7])])
         if not run.follow(rows, watch_torque=True):
             self._brake()
-        elif opened != self.opened and not self._grip(run, opened):
-            self._brake()
-        elif not run.settle():
-            self._brake()
+        if not run.stopped:
+            done = self._grip(run, opened) if opened != self.opened else run.settle()
+            if not done:
+                self._brake()
         self.refresh()
         return Outcome(run.path_m, run.collided, stopped=run.stopped)
 
@@ -175,7 +181,7 @@ class Table:
         data = self.data
         data.qpos[self._arm_q] = data.ctrl[:7] = READY_RAD
         data.qpos[self._q[7:]] = data.ctrl[7] = panda.OPEN_M
-        _Run(self, lambda seconds: False).settle()
+        _Run(self, never).settle()
         data.time = 0.0
         self.refresh()
 
@@ -201,7 +207,7 @@ class Table:
         data = self.data
         data.ctrl[:7] = data.qpos[self._arm_q]
         data.ctrl[7] = data.qpos[self._q[7]]
-        _Run(self, lambda seconds: False).settle(_BRAKE_S)
+        _Run(self, never).settle(_BRAKE_S)
 
 
 class _Run:

@@ -87,21 +87,35 @@ def gaze_after(point: Array, size_m: float, motion: Pose2) -> Gaze:
     )
 
 
-def look(view: View, gaze: Gaze) -> Rgb:
-    """Return the (32, 32, 3) crop; what lies outside a pinhole view repeats its edge."""
-    finer = min(_FINEST, max(1, math.ceil(pixels_across(view, gaze) / SIDE)))
-    side = SIDE * finer
-    rays = pinhole.rays(pinhole.intrinsics(side, side, gaze.fov_rad), side, side)
-    rays = rays @ gaze.rotation().T @ view.T_base_camera[:3, :3]
+def look(view: View, gaze: Gaze, side: int = SIDE) -> Rgb:
+    """Return the (side, side, 3) crop; what lies outside a pinhole view repeats its edge."""
+    finer = min(_FINEST, max(1, math.ceil(pixels_across(view, gaze) / side)))
+    fine = side * finer
+    rays = pinhole.rays(pinhole.intrinsics(fine, fine, gaze.fov_rad), fine, fine)
+    map_x, map_y = _sample_map(view, rays @ gaze.rotation().T)
+    crop = cv2.remap(view.rgb, map_x, map_y, cv2.INTER_LINEAR, borderMode=_border(view))
+    return np.asarray(cv2.resize(crop, (side, side), interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def gaze_within(gaze: Gaze, side: int, box: Box) -> Gaze:
+    """Return the gaze at a box in the crop that ``look(view, gaze, side)`` gives."""
+    k = pinhole.intrinsics(side, side, gaze.fov_rad)
+    crop = View("crop", np.zeros((side, side, 3), np.uint8), intrinsics=k, T_base_camera=np.eye(4))
+    inner = gaze_at_box(crop, box)
+    return Gaze(gaze.rotation() @ inner.direction, inner.fov_rad)
+
+
+def holds(view: View, gaze: Gaze) -> bool:
+    """Tell whether a view shows all that the crop takes in."""
     if view.projection is Projection.EQUIRECTANGULAR:
-        map_x, map_y = panorama.sample_map(rays @ T_BASE_OPTICAL[:3, :3].T, view.size)
-        border = cv2.BORDER_WRAP
-    else:
-        pixels = np.nan_to_num(pinhole.project(rays, view.intrinsics)[0], nan=-1.0)
-        map_x, map_y = pixels[..., 0].astype(np.float32), pixels[..., 1].astype(np.float32)
-        border = cv2.BORDER_REPLICATE
-    crop = cv2.remap(view.rgb, map_x, map_y, cv2.INTER_LINEAR, borderMode=border)
-    return np.asarray(cv2.resize(crop, (SIDE, SIDE), interpolation=cv2.INTER_AREA), np.uint8)
+        return True
+    half = math.tan(gaze.fov_rad / 2.0)
+    corners = np.array([[x, y, 1.0] for x in (-half, half) for y in (-half, half)])
+    rays = corners @ gaze.rotation().T @ view.T_base_camera[:3, :3]
+    pixels = pinhole.project(rays, view.intrinsics)[0]
+    height, width = view.size
+    # A ray that points away from the picture has no pixel: NaN, which is not inside.
+    return bool(((pixels >= -0.5) & (pixels <= (width - 0.5, height - 0.5))).all())
 
 
 def pixels_across(view: View, gaze: Gaze) -> float:
@@ -111,23 +125,33 @@ def pixels_across(view: View, gaze: Gaze) -> float:
     return 2.0 * math.tan(gaze.fov_rad / 2.0) * float(view.intrinsics[0, 0])
 
 
-def range_in_box(view: View, box: Box) -> float:
-    """Return metres from the camera to what fills a box's middle; NaN without depth."""
+def range_at(view: View, gaze: Gaze) -> float:
+    """Return metres from the camera to what fills the middle of a gaze; NaN without depth."""
     if view.depth is None:
         return math.nan
-    x0, y0, x1, y1 = box
-    height, width = view.size
-    rows = np.arange(y0 + (y1 - y0) // 4, max(y0 + (y1 - y0) // 4 + 1, y1 - (y1 - y0) // 4))
-    columns = np.arange(x0 + (x1 - x0) // 4, max(x0 + (x1 - x0) // 4 + 1, x1 - (x1 - x0) // 4))
-    depth = view.depth[np.minimum(rows, height - 1)][:, columns % width].astype(np.float64)
-    valid = np.isfinite(depth) & (depth > 0.0)
-    if not valid.any():
-        return math.nan
-    near = float(np.median(depth[valid]))
+    rays = pinhole.rays(pinhole.intrinsics(SIDE, SIDE, gaze.fov_rad / 2.0), SIDE, SIDE)
+    map_x, map_y = _sample_map(view, rays @ gaze.rotation().T)
+    nearest = cv2.remap(view.depth, map_x, map_y, cv2.INTER_NEAREST, borderMode=_border(view))
+    if view.projection is Projection.PERSPECTIVE:
+        along = view.T_base_camera[:3, 2]
+        unit = rays @ gaze.rotation().T
+        nearest = nearest * np.linalg.norm(unit, axis=-1) / (unit @ along)
+    valid = np.isfinite(nearest) & (nearest > 0.0)
+    return float(np.median(nearest[valid])) if valid.any() else math.nan
+
+
+def _sample_map(view: View, rays: Array) -> tuple[panorama.Map, panorama.Map]:
+    """Return where in a view to read rays (H, W, 3), in axes parallel to ``base_link``."""
+    rays = rays @ view.T_base_camera[:3, :3]
     if view.projection is Projection.EQUIRECTANGULAR:
-        return near
-    ray = pinhole.rays(view.intrinsics, height, width)[int(rows.mean()), int(columns.mean())]
-    return near * float(np.linalg.norm(ray))
+        return panorama.sample_map(rays @ T_BASE_OPTICAL[:3, :3].T, view.size)
+    pixels = np.nan_to_num(pinhole.project(rays, view.intrinsics)[0], nan=-1.0)
+    return pixels[..., 0].astype(np.float32), pixels[..., 1].astype(np.float32)
+
+
+def _border(view: View) -> int:
+    wraps = view.projection is Projection.EQUIRECTANGULAR
+    return cv2.BORDER_WRAP if wraps else cv2.BORDER_REPLICATE
 
 
 def _ray(view: View, x: float, y: float) -> Array:

@@ -1,39 +1,60 @@
-"""Where the boxed object is, now and in imagined frames.
+"""Where the boxed object is, now, later and in imagined frames.
 
-The tracker knows no model: the box's middle and depth give the object's place in the odometry
-frame, and a plan's camera path says where it will appear. A model that really moves the camera (the
-oracle, a warp) shows the object there; the copy control shows whatever else its unmoved picture has
-at that place, and the rotate control the same after an exact turn. So a model is credited only with
-frames that agree with the plan.
+The tracker knows no model: the box's middle, depth and colour give the object's place in the
+odometry frame, and a camera path says where it will appear. There a patch of its colour is looked
+for (the paper segments and tracks it, arXiv 2510.18135, appendix B.1), so that an object half
+hidden at first is taken in whole once it shows whole. A model that really moves the camera (the
+oracle, a warp) shows it there; the copy control shows whatever else its unmoved picture has at that
+place, and the rotate control the same after an exact turn. So a model is credited only with frames
+that agree with the plan.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import cv2
 import numpy as np
 
 from wiw_core.errors import ErrorCode, WiwError
 from wiw_core.geometry import Array, Pose2
-from wiw_core.observation import Box, Observation, View
+from wiw_core.observation import Box, Observation, Projection, Rgb, View
 from wiw_planner_node.perception.crops import (
+    SIDE,
     Gaze,
     gaze_after,
     gaze_at_box,
+    gaze_within,
+    holds,
+    look,
     pixels_across,
-    range_in_box,
+    range_at,
 )
+
+_WIDE = 2.5
+_WIDE_M = 0.6
+"""The tracker looks for the object in a square this many times its size, and at least so wide."""
+_FOLLOW_SIDE = 64
+_SAME_HUE = 0.93
+_SAME_CHROMA = (0.4, 1.8)
+_GREY = 12.0
+"""CIELAB chroma below which a colour has no hue to go by."""
+_ENLARGE = 1.15
+_SAME_PLACE_M = 0.3
 
 
 @dataclass(frozen=True)
 class Sighting:
-    """The target in one real view."""
+    """The target in one view; ``pixels`` of the view are spanned by the gaze."""
 
     view: View
-    box: Box
     gaze: Gaze
-    pixels: float
+
+    @property
+    def pixels(self) -> float:
+        """How many pixels of the view the gaze spans."""
+        return pixels_across(self.view, self.gaze)
 
 
 @dataclass(frozen=True)
@@ -46,23 +67,35 @@ class TrackedTarget:
         Its middle in odom; z is metres above the camera.
     size_m : float
         Extent of its box.
+    colour : (2,) float64
+        CIELAB a and b of its middle.
     """
 
     place: Array
     size_m: float
+    colour: Array
 
     def gaze(self, base: Pose2) -> Gaze:
         """Return where it appears from a base pose in odom."""
         return gaze_after(self.place, self.size_m, base)
 
+    def around(self, base: Pose2) -> Gaze:
+        """Return a gaze that takes in the object and what is about it."""
+        return gaze_after(self.place, max(_WIDE * self.size_m, _WIDE_M), base)
+
+    def refined(self, new: TrackedTarget) -> TrackedTarget:
+        """Return where it was seen anew, if that is near enough to be the same object."""
+        if float(np.linalg.norm(new.place - self.place)) > _SAME_PLACE_M:
+            return self
+        return replace(new, colour=self.colour)
+
 
 def sighting(observation: Observation) -> Sighting | None:
-    """Return the target in the view that shows it in most pixels; None if it is in no view."""
+    """Return the boxed target in the view that shows it in most pixels; None without a box."""
     seen = [
-        Sighting(view, view.target_box, gaze, pixels_across(view, gaze))
+        Sighting(view, gaze_at_box(view, view.target_box))
         for view in observation.views
         if view.target_box is not None
-        for gaze in (gaze_at_box(view, view.target_box),)
     ]
     return max(seen, key=lambda s: s.pixels, default=None)
 
@@ -73,16 +106,87 @@ def locate(seen: Sighting, base: Pose2) -> TrackedTarget:
     Raises
     ------
     WiwError
-        ``DEPTH_REQUIRED`` if the box holds no valid depth.
+        ``DEPTH_REQUIRED`` if there is no valid depth where it is seen.
     """
-    range_m = range_in_box(seen.view, seen.box)
+    range_m = range_at(seen.view, seen.gaze)
     if not math.isfinite(range_m):
         raise WiwError(
             ErrorCode.DEPTH_REQUIRED,
-            f"Following the target needs depth, and its box in view '{seen.view.name}' has none.",
+            f"Following the target needs depth, and view '{seen.view.name}' has none there.",
             "Give the robot a depth view, or use score_by=value.",
         )
     x, y, z = seen.gaze.direction * range_m
     there = base * Pose2(float(x), float(y))
     size_m = 2.0 * range_m * math.tan(seen.gaze.fov_rad / 2.0)
-    return TrackedTarget(np.array([there.x_m, there.y_m, z]), size_m)
+    quarter = SIDE // 4
+    middle = _colours(look(seen.view, seen.gaze))[quarter:-quarter, quarter:-quarter]
+    return TrackedTarget(
+        np.array([there.x_m, there.y_m, z]), size_m, np.median(middle.reshape(-1, 2), axis=0)
+    )
+
+
+def follow(target: TrackedTarget, view: View, base: Pose2) -> Gaze | None:
+    """Return the gaze that just takes in the target in a panorama; None where it is not seen.
+
+    An object without a colour of its own is looked for at its place only, by geometry.
+
+    Parameters
+    ----------
+    base : Pose2
+        Where the panorama was taken, or imagined to be, in odom.
+    """
+    if float(np.hypot(*target.colour)) < _GREY:
+        return target.gaze(base)
+    around = target.around(base)
+    alike = _alike(_colours(look(view, around, _FOLLOW_SIDE)), target.colour)
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(alike.astype(np.uint8))
+    # The object's own place is in the middle: what has its colour elsewhere is something else.
+    reach = 0.5 * _FOLLOW_SIDE * math.tan(0.5 * target.gaze(base).fov_rad)
+    reach /= math.tan(0.5 * around.fov_rad)
+    low, high = (round(0.5 * _FOLLOW_SIDE + s * max(reach, 2.0)) for s in (-1, 1))
+    areas = np.bincount(labels[low:high, low:high].ravel(), minlength=count)[1:]
+    if not areas.any():
+        return None
+    x, y, w, h, _ = (float(v) for v in stats[1 + int(np.argmax(areas))])
+    grow = (_ENLARGE - 1.0) / 2.0
+    box = (x - grow * w, y - grow * h, x + (1.0 + grow) * w, y + (1.0 + grow) * h)
+    x0, y0 = (max(0, math.floor(v)) for v in box[:2])
+    x1, y1 = (min(_FOLLOW_SIDE, math.ceil(v)) for v in box[2:])
+    return gaze_within(around, _FOLLOW_SIDE, (x0, y0, x1, y1))
+
+
+def follow_all(target: TrackedTarget, observation: Observation) -> Sighting | None:
+    """Return the followed target in the view that shows all of it in most pixels, or None.
+
+    Raises
+    ------
+    WiwError
+        ``PANORAMA_REQUIRED`` if the observation has no panorama to look all round in.
+    """
+    around = [v for v in observation.views if v.projection is Projection.EQUIRECTANGULAR]
+    if not around:
+        raise WiwError(
+            ErrorCode.PANORAMA_REQUIRED,
+            "Following the target without its box needs a panorama.",
+            "Give the robot one, or use a task that shows the box.",
+        )
+    gaze = follow(target, around[0], observation.base_pose)
+    if gaze is None:
+        return None
+    seen = [Sighting(view, gaze) for view in observation.views if holds(view, gaze)]
+    return max(seen, key=lambda s: s.pixels)
+
+
+def _colours(rgb: Rgb) -> Array:
+    """Return (H, W, 2): CIELAB a and b."""
+    lab = cv2.cvtColor(rgb.astype(np.float32) / 255.0, cv2.COLOR_RGB2LAB)
+    return np.asarray(lab[..., 1:], np.float64)
+
+
+def _alike(colours: Array, wanted: Array) -> np.ndarray:
+    """Tell for each pixel (H, W) whether it is of the wanted hue, in light or in shade."""
+    chroma = np.hypot(colours[..., 0], colours[..., 1])
+    reference = float(np.hypot(*wanted))
+    same_hue = colours @ wanted > _SAME_HUE * chroma * reference
+    least, most = (share * reference for share in _SAME_CHROMA)
+    return np.asarray(same_hue & (chroma > least) & (chroma < most))

@@ -11,34 +11,45 @@ import numpy.typing as npt
 from wiw_core.contracts import DecisionContext, FramesWanted
 from wiw_core.decisions import Candidate, Decision, DecisionKind
 from wiw_core.errors import ErrorCode, WiwError
+from wiw_core.geometry import Pose2
 from wiw_core.observation import Episode, Projection, View
 from wiw_core.plans import camera_path
 from wiw_core.rollouts import Rollout
 from wiw_core.tasks import ar
-from wiw_planner_node.perception.crops import Gaze, look, pixels_across
+from wiw_planner_node.perception.crops import look
 from wiw_planner_node.perception.recognise import Recogniser
-from wiw_planner_node.perception.target import TrackedTarget, locate, sighting
+from wiw_planner_node.perception.target import (
+    Sighting,
+    TrackedTarget,
+    follow,
+    follow_all,
+    locate,
+    sighting,
+)
 from wiw_planner_node.revisers.select import check_score_by, select, value_score
 
 
 class RecogniseReviser:
     """Answers once it recognises the boxed object; until then moves to where it shows best.
 
-    In every real view the recogniser names the object; the most confident label so far is the
-    answer, given at ``stop_confidence`` or with the last decision of the budget. Otherwise plans
-    are scored by the confidence that the recogniser has in the object as their last imagined frame
-    shows it.
+    The recogniser names the object in every real view and, as in the paper, in every imagined view
+    in which the tracker finds it; the most confident label of all is the answer, given at
+    ``stop_confidence`` or with the last decision of the budget. Plans are scored by the confidence
+    that the recogniser has in the object in their last imagined frame.
+
+    Where the task shows the box in the first observation only, the tracker follows the object from
+    there.
 
     Parameters
     ----------
     score_by : {"perception", "value"}
         ``perception`` looks at the imagined frames; ``value`` takes the world model's own value
-        (the oracle's is the true share of pixels that show the object).
+        (the oracle's is the true share of pixels that show the object). Imagined views are evidence
+        for the answer either way.
     stop_confidence : float
         Probability at which to answer.
     trust_imagination : bool
-        Let imagined views change the answer too, as the paper's policy may. Off: what a model
-        imagines of an object unseen is its own invention.
+        Let imagined views change the answer too, as the paper's policy does. Off: only real ones.
 
     Raises
     ------
@@ -46,13 +57,13 @@ class RecogniseReviser:
         ``BAD_PARAMETER`` if ``score_by`` is neither, or ``stop_confidence`` is not in (0, 1].
     """
 
-    frames: FramesWanted = "last"
+    frames: FramesWanted = "all"
 
     def __init__(
         self,
         score_by: str = "perception",
         stop_confidence: float = ar.STOP_CONFIDENCE,
-        trust_imagination: bool = False,
+        trust_imagination: bool = True,
     ) -> None:
         self.score_by = check_score_by(score_by)
         if not 0.0 < stop_confidence <= 1.0:
@@ -65,6 +76,7 @@ class RecogniseReviser:
         self._recogniser = Recogniser.shipped()
         self._labels: tuple[str, ...] = ()
         self._answer, self._confidence = "", 0.0
+        self._seen: tuple[Sighting, Pose2] | None = None
         self._target: TrackedTarget | None = None
 
     def reset(self, episode: Episode) -> None:
@@ -78,28 +90,31 @@ class RecogniseReviser:
         self._recogniser.check_labels(episode.labels)
         self._labels = episode.labels
         self._answer, self._confidence = episode.labels[0], 1.0 / len(episode.labels)
-        self._target = None
+        self._seen = self._target = None
 
     def glance(self, context: DecisionContext) -> Decision | None:
-        """Recognise the object in the real view; answer if sure, or if this is the last decision.
+        """Recognise the object in the real view; answer if that is enough.
 
         Raises
         ------
         WiwError
-            ``NO_EPISODE`` before :meth:`reset`; ``BAD_IMAGE`` for a box outside its view.
+            ``NO_EPISODE`` before :meth:`reset`; ``BAD_IMAGE`` for a box outside its view;
+            ``DEPTH_REQUIRED``, ``PANORAMA_REQUIRED`` if the object has no box and cannot be
+            followed.
         """
         if not self._labels:
             raise WiwError(ErrorCode.NO_EPISODE, "The reviser was not reset for this episode.")
-        seen = sighting(context.now)
+        seen = self._sighting(context)
         if seen is not None:
-            self._believe(self._probabilities(seen.view, seen.gaze))
-        last = context.index >= context.episode.budget - 1
-        if not last and self._confidence < self.stop_confidence:
-            return None
-        return Decision(DecisionKind.ANSWER, answer=self._answer, confidence=self._confidence)
+            self._believe(self._probabilities([seen]))
+        if self._sure or (_is_last(context) and not self.trust_imagination):
+            return self._answered(())
+        return None
 
     def revise(self, context: DecisionContext, candidates: Sequence[Candidate]) -> Decision:
-        """Act on the plan whose end shows the object best; without rollouts, on the first plan.
+        """Look at the imagined views; answer if that is enough, else act on the best plan.
+
+        Without rollouts the best plan is the first.
 
         Raises
         ------
@@ -107,43 +122,93 @@ class RecogniseReviser:
             ``NO_VALID_SCORE``, ``PROPOSAL_INVALID``; ``DEPTH_REQUIRED`` if the object cannot be
             followed; ``PANORAMA_REQUIRED`` if the frames are no panoramas.
         """
-        seen = sighting(context.now)
-        imagined = any(candidate.rollout is not None for candidate in candidates)
-        if seen is not None and imagined and self.score_by == "perception":
-            self._target = locate(seen, context.now.base_pose)
 
         def score(candidate: Candidate, rollout: Rollout) -> float:
-            if self.score_by == "value":
+            if self.score_by == "value" and not self.trust_imagination:
                 return value_score(candidate, rollout)
-            return self._expected_confidence(context, candidate, rollout)
+            confidence = self._last_confidence(context, candidate, rollout)
+            return value_score(candidate, rollout) if self.score_by == "value" else confidence
 
         decision = select(context, candidates, score)
+        if self._sure or _is_last(context):
+            return self._answered(decision.candidates)
         return replace(decision, answer=self._answer, confidence=self._confidence)
 
-    def _expected_confidence(
+    @property
+    def _sure(self) -> bool:
+        return self._confidence >= self.stop_confidence
+
+    def _answered(self, candidates: tuple[Candidate, ...]) -> Decision:
+        return Decision(
+            DecisionKind.ANSWER,
+            answer=self._answer,
+            confidence=self._confidence,
+            candidates=candidates,
+        )
+
+    def _sighting(self, context: DecisionContext) -> Sighting | None:
+        """Return the object in the real views, and remember it."""
+        now = context.now
+        seen = sighting(now)
+        if seen is not None:
+            self._seen, self._target = (seen, now.base_pose), None
+        elif ar.TARGET_BOX in context.episode.privileges:
+            return None  # the box would be there
+        else:
+            target = self._tracked()
+            seen = follow_all(target, now) if target is not None else None
+            if seen is not None and target is not None:
+                self._target = target.refined(locate(seen, now.base_pose))
+        return seen
+
+    def _tracked(self) -> TrackedTarget | None:
+        """Return the object's place; None if it was never seen."""
+        if self._target is None and self._seen is not None:
+            self._target = locate(*self._seen)
+        return self._target
+
+    def _last_confidence(
         self, context: DecisionContext, candidate: Candidate, rollout: Rollout
     ) -> float:
+        """Return the confidence at the plan's end, 0 if the object is not seen there."""
         if rollout.projection is not Projection.EQUIRECTANGULAR:
             raise WiwError(
                 ErrorCode.PANORAMA_REQUIRED,
                 "Following the target all round needs a world model that imagines panoramas.",
-                "Use another model, or score_by=value.",
+                "Use another model, or score_by=value with trust_imagination=false.",
             )
-        if self._target is None:  # never seen: no plan shows it better than another
+        target = self._tracked()
+        if target is None:  # never seen: no plan shows it better than another
             return 0.0
-        motion = camera_path(candidate.plan)[rollout.frame_indices[-1]]
-        frame = View("imagined", rollout.frames[-1], Projection.EQUIRECTANGULAR)
-        p = self._probabilities(frame, self._target.gaze(context.now.base_pose * motion))
+        path = camera_path(candidate.plan)
+        found: list[Sighting] = []
+        at_the_end = False
+        for frame, index in zip(rollout.frames, rollout.frame_indices):
+            view = View("imagined", frame, Projection.EQUIRECTANGULAR)
+            gaze = follow(target, view, context.now.base_pose * path[index])
+            at_the_end = gaze is not None
+            if gaze is not None:
+                found.append(Sighting(view, gaze))
+        if not found:
+            return 0.0
+        p = self._probabilities(found)
         if self.trust_imagination:
             self._believe(p)
-        return float(p.max())
+        return float(p[-1].max()) if at_the_end else 0.0
 
-    def _probabilities(self, view: View, gaze: Gaze) -> npt.NDArray[np.float64]:
-        crops, pixels = look(view, gaze)[None], np.array([pixels_across(view, gaze)])
-        return np.asarray(self._recogniser.probabilities(crops, pixels, self._labels)[0])
+    def _probabilities(self, seen: Sequence[Sighting]) -> npt.NDArray[np.float64]:
+        """Return (N, labels)."""
+        crops = np.stack([look(s.view, s.gaze) for s in seen])
+        pixels = np.array([s.pixels for s in seen])
+        return np.asarray(self._recogniser.probabilities(crops, pixels, self._labels))
 
     def _believe(self, probabilities: npt.NDArray[np.float64]) -> None:
         """Keep the most confident label of all views."""
-        best = int(np.argmax(probabilities))
-        if float(probabilities[best]) > self._confidence:
-            self._answer, self._confidence = self._labels[best], float(probabilities[best])
+        view, best = np.unravel_index(int(np.argmax(probabilities)), probabilities.shape)
+        if float(probabilities[view, best]) > self._confidence:
+            self._answer = self._labels[int(best)]
+            self._confidence = float(probabilities[view, best])
+
+
+def _is_last(context: DecisionContext) -> bool:
+    return context.index >= context.episode.budget - 1

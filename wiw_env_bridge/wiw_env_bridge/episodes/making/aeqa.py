@@ -16,6 +16,7 @@ from wiw_env_bridge.mujoco.renderer import Renderer
 
 LEVELS_M = {"easy": (1.0, 2.5), "medium": (2.5, 4.0), "hard": (4.0, 12.0)}
 """Difficulty: geodesic metres from the start to the nearest place that shows the evidence well."""
+_NEAR = 5
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,7 @@ def _rarest(
 ) -> Chance:
     """Return a chance of the rarest category, form in it and answer in that, and count it."""
 
-    def rarity(chance: Chance) -> tuple[float, ...]:
+    def rarity(chance: Chance) -> tuple[int, ...]:
         q = chance.question
         return (
             used["category", q.category],
@@ -101,11 +102,9 @@ def _rarest(
         )
 
     order = [chances[k] for k in rng.permutation(len(chances))]
-    chance = min(order, key=rarity)
+    chance: Chance = min(order, key=rarity)
     q = chance.question
-    used.update(
-        [("category", q.category), ("form", q.form), ("answer", q.form, q.answers[0])],
-    )
+    used.update([("category", q.category), ("form", q.form), ("answer", q.form, q.answers[0])])
     return chance
 
 
@@ -114,8 +113,9 @@ def _record(chance: Chance, level: str, rng: np.random.Generator) -> EpisodeReco
     start = starts[int(rng.integers(len(starts)))].place.pose
     points, question, grid = _points(chance.shown_from), chance.question, chance.layout.grid
     # The grid exaggerates a little: the true nearest is among the few that it finds nearest.
-    near = sorted(points, key=lambda p: grid.distances_to(*p).metres(start.x_m, start.y_m))
-    shortest_m = grid.distances_to(*near[0]).metres(start.x_m, start.y_m)
+    along_grid = grid.metres_to_nearest([(start.x_m, start.y_m)]).ravel()
+    near = sorted(points, key=lambda p: float(along_grid[grid.cell(*p)]))[:_NEAR]
+    shortest_m = min(grid.distances_to(*p).metres(start.x_m, start.y_m) for p in near)
     return EpisodeRecord(
         task="aeqa",
         id="",

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from wiw_core.contracts import Task
 from wiw_core.geometry import Pose2
-from wiw_core.observation import Episode
+from wiw_core.observation import Episode, SceneObject
 from wiw_core.tasks.aeqa import ActiveQuestionAnswering
 from wiw_core.tasks.ar import ActiveRecognition
 from wiw_core.tasks.ignav import ImageGoalNavigation
@@ -34,6 +34,15 @@ class Goal(Protocol):
         """The object whose box the views show, if the task grants it."""
         ...
 
+    @property
+    def max_actions(self) -> int:
+        """Primitive actions after which the episode ends by itself; 0: no limit."""
+        ...
+
+    def objects(self, pose: Pose2) -> tuple[SceneObject, ...]:
+        """Return the objects that the protocol tells of at ``T_map_base``."""
+        ...
+
     def episode(self) -> Episode:
         """Return what a policy is told."""
         ...
@@ -44,6 +53,14 @@ class Goal(Protocol):
 
     def succeeded(self, pose: Pose2, answer: str) -> bool:
         """Judge the end of the episode."""
+        ...
+
+    def wants_more(self, answer: str) -> bool:
+        """Tell whether a failure at the end of the budget is for want of more."""
+        ...
+
+    def score(self, answer: str) -> float:
+        """Return the score of an open answer, 0 to 100; NaN if the task has none."""
         ...
 
     def distance_m(self, pose: Pose2) -> float:
@@ -60,7 +77,7 @@ def make_goal(
 ) -> Goal:
     """Return an episode's goal; raises ``ENVIRONMENT_FAILED`` if the apartment does not fit."""
     if record.task == "aeqa":
-        return QuestionGoal(record, layout, detections)
+        return QuestionGoal(record, layout, renderer, detections)
     if record.task == "ignav":
         return PlaceGoal(record, layout, renderer)
     return ObjectGoal(record, layout, renderer)

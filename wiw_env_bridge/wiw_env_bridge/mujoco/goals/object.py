@@ -9,14 +9,14 @@ from wiw_core.observation import Episode
 from wiw_core.tasks.ar import ActiveRecognition
 from wiw_env_bridge.episodes import EpisodeRecord
 from wiw_env_bridge.mujoco.apartment import Layout
-from wiw_env_bridge.mujoco.goals.public import misfit, public_episode
+from wiw_env_bridge.mujoco.goals.public import PlainGoal, misfit, public_episode
 from wiw_env_bridge.mujoco.renderer import Renderer
 from wiw_env_bridge.mujoco.targets import LABELS, Target
 
 _AR = ActiveRecognition()
 
 
-class ObjectGoal:
+class ObjectGoal(PlainGoal):
     """Active recognition: name the object in the box."""
 
     def __init__(self, record: EpisodeRecord, layout: Layout, renderer: Renderer) -> None:

@@ -7,13 +7,13 @@ from wiw_core.observation import Episode, View
 from wiw_core.tasks.ignav import ImageGoalNavigation
 from wiw_env_bridge.episodes import EpisodeRecord
 from wiw_env_bridge.mujoco.apartment import Layout
-from wiw_env_bridge.mujoco.goals.public import misfit, public_episode
+from wiw_env_bridge.mujoco.goals.public import PlainGoal, misfit, public_episode
 from wiw_env_bridge.mujoco.renderer import Renderer
 
 _IGNAV = ImageGoalNavigation()
 
 
-class PlaceGoal:
+class PlaceGoal(PlainGoal):
     """Image-goal navigation: be within the success radius of where the goal view was taken."""
 
     target = None
@@ -41,6 +41,10 @@ class PlaceGoal:
     def succeeded(self, pose: Pose2, answer: str) -> bool:
         """Tell whether the robot ended within the success radius."""
         return self.reached(pose)
+
+    def wants_more(self, answer: str) -> bool:
+        """Return True: more decisions might have led there."""
+        return True
 
     def distance_m(self, pose: Pose2) -> float:
         """Return geodesic metres to the goal."""

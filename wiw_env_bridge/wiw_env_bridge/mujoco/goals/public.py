@@ -2,10 +2,32 @@
 
 from __future__ import annotations
 
+import math
+
 from wiw_core.errors import ErrorCode, WiwError
-from wiw_core.observation import Episode, View
+from wiw_core.geometry import Pose2
+from wiw_core.observation import Episode, SceneObject, View
 from wiw_env_bridge.episodes import EpisodeRecord
 from wiw_env_bridge.mujoco.apartment import Layout
+
+
+class PlainGoal:
+    """What most goals have none of."""
+
+    max_actions: int = 0
+    """Primitive actions after which the episode ends by itself; 0: as many as the decisions do."""
+
+    def objects(self, pose: Pose2) -> tuple[SceneObject, ...]:
+        """Return the objects that the protocol tells of at ``T_map_base``; none here."""
+        return ()
+
+    def wants_more(self, answer: str) -> bool:
+        """Tell whether a failure at the end of the budget is for want of more; False here."""
+        return False
+
+    def score(self, answer: str) -> float:
+        """Return the score of an open answer, 0 to 100; NaN: the task has none."""
+        return math.nan
 
 
 def public_episode(

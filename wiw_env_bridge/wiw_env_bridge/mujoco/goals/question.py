@@ -5,24 +5,35 @@ from __future__ import annotations
 import math
 
 from wiw_core.geometry import Pose2
-from wiw_core.judging import Truth
+from wiw_core.judging import BEST, Truth, score_of
 from wiw_core.judging.matcher import Matcher
-from wiw_core.observation import Episode
+from wiw_core.observation import Episode, SceneObject
 from wiw_core.tasks.aeqa import ActiveQuestionAnswering
 from wiw_env_bridge.episodes import EpisodeRecord
 from wiw_env_bridge.mujoco.apartment import Layout
-from wiw_env_bridge.mujoco.goals.public import misfit, public_episode
+from wiw_env_bridge.mujoco.goals.public import PlainGoal, misfit, public_episode
 from wiw_env_bridge.mujoco.questions import templates
+from wiw_env_bridge.mujoco.questions.detections import detect
+from wiw_env_bridge.mujoco.renderer import Renderer
 
 _AEQA = ActiveQuestionAnswering()
 
 
-class QuestionGoal:
-    """A question; being where its evidence shows well is what makes a place good."""
+class QuestionGoal(PlainGoal):
+    """A question; being where its evidence shows well is what makes a place good.
+
+    Parameters
+    ----------
+    detections : bool
+        Tell of the objects that are seen, which is named among the privileges.
+    """
 
     target = None
+    max_actions = _AEQA.primitives
 
-    def __init__(self, record: EpisodeRecord, layout: Layout, detections: bool) -> None:
+    def __init__(
+        self, record: EpisodeRecord, layout: Layout, renderer: Renderer, detections: bool
+    ) -> None:
         start, asked = record.start, [q for q in templates.ask(layout) if q.text == record.question]
         if (
             not asked
@@ -31,7 +42,8 @@ class QuestionGoal:
             or not any(layout.grid.is_free(*place) for place in record.places)
         ):
             raise misfit(record)
-        self._record, self._layout, self._detections = record, layout, detections
+        self._record, self._layout, self._renderer = record, layout, renderer
+        self._detections = detections
         self._metres = layout.grid.metres_to_nearest(record.places).ravel()
         self._truth = Truth(record.question, record.answers, record.partial)
         self._judge = Matcher()
@@ -50,13 +62,21 @@ class QuestionGoal:
         """Return False: only an answer ends the episode, or the end of its actions."""
         return False
 
-    def sigma(self, answer: str) -> int:
-        """Return the grade of an answer, 1 to 5."""
-        return self._judge.grade(self._truth, answer)
+    def objects(self, pose: Pose2) -> tuple[SceneObject, ...]:
+        """Return what is detected in the panorama."""
+        return detect(self._renderer, self._layout, pose) if self._detections else ()
+
+    def wants_more(self, answer: str) -> bool:
+        """Tell whether nothing was answered."""
+        return not answer
+
+    def score(self, answer: str) -> float:
+        """Return the matcher's score; no answer scores 0."""
+        return score_of(self._judge.grade(self._truth, answer))
 
     def succeeded(self, pose: Pose2, answer: str) -> bool:
         """Tell whether the answer is fully right."""
-        return self.sigma(answer) == 5
+        return self.score(answer) == score_of(BEST)
 
     def distance_m(self, pose: Pose2) -> float:
         """Return geodesic metres, along the grid, to the nearest place that shows the evidence."""

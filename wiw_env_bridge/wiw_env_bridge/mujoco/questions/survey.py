@@ -18,7 +18,7 @@ SPACING = 7
 PANORAMA_HW = (576, 1024)
 TARGET_PIXELS = 120
 FURNITURE_PIXELS = 500
-"""Pixels of a panorama of that size by which a small object, or a piece of furniture, shows well."""
+"""Pixels of such a panorama by which a small object, or a piece of furniture, shows well."""
 
 
 @dataclass(frozen=True)

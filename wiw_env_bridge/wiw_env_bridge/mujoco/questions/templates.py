@@ -133,7 +133,10 @@ def _how_many_of_a_shape(facts: Facts) -> Iterator[Question]:
         for name in SHAPES:
             things = [t for t in facts.in_room(room) if shape(t) == name]
             yield from _number(
-                f"How many {name}s are in the {facts.room(room)}?", "number of a shape", things, signs
+                f"How many {name}s are in the {facts.room(room)}?",
+                "number of a shape",
+                things,
+                signs,
             )
 
 

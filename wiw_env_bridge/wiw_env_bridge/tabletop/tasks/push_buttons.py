@@ -24,9 +24,9 @@ VARIATIONS = 50
 """RLBench's number of colour combinations."""
 BUTTONS = 3
 BASE_HALF_M = 0.045
-HEIGHT_M = 0.048
+HEIGHT_M = 0.052
 """Of the top of a button that is not pushed."""
-TRAVEL_M = 0.008
+TRAVEL_M = 0.012
 PUSHED_M = 0.006
 """A button that went down so far is pushed for good."""
 _GAP_M = 0.15

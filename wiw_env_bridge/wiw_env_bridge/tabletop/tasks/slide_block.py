@@ -85,7 +85,7 @@ class SlideScene:
 
     def mjcf(self) -> str:
         """Return the block and the squares."""
-        slippery = 'friction=".4 .01 .001"'
+        slippery = 'friction=".4 .01 .001" priority="1"'
         block = "<freejoint/>" + box((0, 0, 0), BLOCK_HALF_M, _BLOCK, mass_kg=0.2, extra=slippery)
         shapes = [body("block", (*self.start, TABLE_TOP_M + BLOCK_HALF_M[2]), block, self.yaw_rad)]
         for k, colour in enumerate(SQUARES):

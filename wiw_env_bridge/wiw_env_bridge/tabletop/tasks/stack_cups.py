@@ -25,20 +25,21 @@ from wiw_env_bridge.tabletop.panda import TABLE_TOP_M
 
 VARIATIONS = len(COLOURS)
 CUPS = 3
-CUP_HALF_M = 0.038
-"""Half of a cup's height."""
-GRASP_M = (0.0, 0.0405, 0.028)
+CUP_HALF_M, RIM_M = 0.038, 0.047
+"""Half of a cup's height, and the radius of its rim."""
+GRASP_M = (0.0, 0.043, 0.028)
 """Where to hold one, in the cup's frame: its rim on the left, with the fingers along y."""
 NESTED_M = 0.02
 """Greatest horizontal distance between the middles of cups that are stacked."""
-STEP_M = (0.004, 0.045)
-"""Least and greatest height of a stacked cup above the one below it."""
+STEP_M = (0.01, 0.035)
+"""Least and greatest height of a stacked cup above the one below it; at rest it is 23 mm."""
 _UPRIGHT_COS = 0.95
-_GAP_M = 0.15
-_LOW, _HIGH = (0.08, -0.24), (0.34, 0.22)
+_GAP_M = 0.17
+_LOW, _HIGH = (0.08, -0.27), (0.36, 0.23)
 _SIDES = 8
-_LEAN_RAD = 0.17
-_WALL_RADIUS_M, _WALL_HALF_M = 0.0365, (0.0015, 0.0155, 0.036)
+_FLOOR_HALF_M = 0.011  # a stacked cup stands on the floor of the other: leaning walls would wedge
+_LEAN_RAD = 0.25
+_WALL_RADIUS_M, _WALL_HALF_M = 0.0365, (0.0015, 0.017, 0.036)
 
 
 @dataclass(frozen=True)
@@ -112,13 +113,11 @@ class CupsScene:
         below, count = f"cup{self.named}", 0
         if not self._stands(data, below):
             return 0
-        for name in sorted(self.others, key=lambda n: middle(data, n)[2]):
-            offset = middle(data, name) - middle(data, below)
-            if not (
-                float(np.hypot(*offset[:2])) <= NESTED_M
-                and STEP_M[0] <= offset[2] <= STEP_M[1]
-                and tilt_cos(data, name) > _UPRIGHT_COS
-            ):
+        base = middle(data, below)
+        over = [name for name in self.others if flat_m(middle(data, name), base) <= NESTED_M]
+        for name in sorted(over, key=lambda n: middle(data, n)[2]):
+            step_m = middle(data, name)[2] - middle(data, below)[2]
+            if not (STEP_M[0] <= step_m <= STEP_M[1] and tilt_cos(data, name) > _UPRIGHT_COS):
                 break
             below, count = name, count + 1
         return count
@@ -132,10 +131,13 @@ class CupsScene:
         return any(middle(data, name)[2] < TABLE_TOP_M - 0.05 for name in self.objects)
 
     def progress(self, model: mujoco.MjModel, data: mujoco.MjData) -> float:
-        """Return the mean over the other cups of the share of their way up, across and down."""
+        """Return the mean over the other cups of the share of their way up, across and down.
+
+        0 while the named cup does not stand on the table: then nothing is on it.
+        """
         if self.succeeded(model, data):
             return 1.0
-        if self.failed(model, data):
+        if self.failed(model, data) or not self._stands(data, f"cup{self.named}"):
             return 0.0
         base = middle(data, f"cup{self.named}")
         home = np.array((*self.places[self.named], TABLE_TOP_M + CUP_HALF_M))
@@ -164,7 +166,7 @@ def _left_m(cup: Array, base: Array) -> float:
 def _cup(colour: Rgb) -> str:
     parts = [
         "<freejoint/>",
-        cylinder((0, 0, 0.005 - CUP_HALF_M), 0.03, 0.004, colour, mass_kg=0.03),
+        cylinder((0, 0, _FLOOR_HALF_M - CUP_HALF_M), 0.0275, _FLOOR_HALF_M, colour, mass_kg=0.05),
     ]
     for k in range(_SIDES):
         angle = 2 * math.pi * k / _SIDES

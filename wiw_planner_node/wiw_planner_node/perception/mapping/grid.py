@@ -19,8 +19,8 @@ Cell = tuple[int, int]
 CELL_M = 0.05
 REACH_M = 12.0
 """The map is a square of twice this side around the episode's start; farther things are dropped."""
-ROBOT_RADIUS_M = 0.18
-"""Distance from obstacles that routes keep: the robot's 0.15 m and a little for the cells."""
+ROBOT_RADIUS_M = 0.22
+"""Distance from obstacles that routes keep: the robot's 0.15 m and a cell or two of margin."""
 _BUMP_M = 0.02
 
 

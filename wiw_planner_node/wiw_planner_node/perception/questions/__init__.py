@@ -1,0 +1,1 @@
+"""Questions about a home: understanding them, remembering what was seen, answering."""

@@ -1,0 +1,158 @@
+"""How far a goal is reached, as a picture of the table shows it: one gauge per family of goals.
+
+A gauge is made from the episode's first real view, where it finds the things that stay, and then
+reads any picture of the same camera, real or imagined. It knows what the things of each task look
+like and how big they are, as an example shows them; it reads no state of the world.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from wiw_core.errors import ErrorCode, WiwError
+from wiw_core.geometry import Array
+from wiw_core.observation import Rgb, View
+from wiw_planner_node.perception.tabletop.camera import TableCamera
+from wiw_planner_node.perception.tabletop.colours import (
+    Colour,
+    Floats,
+    hsv,
+    named_colour,
+    whiteness,
+)
+from wiw_planner_node.perception.tabletop.goal import ArmGoal
+from wiw_planner_node.perception.tabletop.patches import (
+    disc,
+    hues,
+    level_polygon,
+    place_of,
+    square,
+)
+
+Gauge = Callable[[Rgb], float]
+"""From an (H, W, 3) uint8 picture of the table to a score: higher is nearer to the goal, NaN if it
+cannot be told."""
+
+_BUTTON_M, _RIM_M, _RIM_RADIUS_M = 0.776, 0.776, 0.036
+_SQUARE_M, _BLOCK_M, _BLOCK = 0.751, 0.78, Colour(0.0)
+_SPOKE_M, _ON_PLATE_M, _RING_HALF_M, _HOLE_HALF_M = 0.814, 0.798, 0.044, 0.024
+_CUP_M, _STEP_M = 0.788, 0.03
+_FAR_M = 0.5
+"""A thing that is nowhere to be seen counts as so far away."""
+
+
+@dataclass(frozen=True)
+class _First:
+    """The first real view: where the things that stay are found."""
+
+    camera: TableCamera
+    image: Floats
+    named: Colour
+
+    def place(self, colour: Colour, z_m: float) -> Array:
+        """Return where a colour is; raises ``BAD_IMAGE`` if it is not to be seen."""
+        place = place_of(self.image, colour, self.camera, z_m)
+        if place is None:
+            raise WiwError(
+                ErrorCode.BAD_IMAGE,
+                f"Nothing of hue {colour.hue_deg:.0f} degrees is seen on the table.",
+                "Look at the table from a view that shows all of it.",
+            )
+        return place
+
+    def others(self, most: int) -> list[Colour]:
+        """Return the colours of the things that are not named."""
+        return hues(self.image, self.camera, (self.named,))[:most]
+
+
+def make_gauge(goal: ArmGoal, first: View) -> Gauge:
+    """Return the gauge of a goal for pictures of the camera that took ``first``.
+
+    Raises
+    ------
+    WiwError
+        ``BAD_IMAGE`` for a view without calibration, or that does not show what the goal names;
+        ``UNPARSABLE`` for an unknown colour.
+    """
+    seen = _First(TableCamera.of(first), hsv(first.rgb), named_colour(goal.colour))
+    return _FAMILIES[goal.family](seen)
+
+
+def _buttons(first: _First) -> Gauge:
+    """A pushed button's cap and rim are white: the named one's counts for, any other's against."""
+    named = first.place(first.named, _BUTTON_M)
+    others = [first.place(colour, _BUTTON_M) for colour in first.others(2)]
+
+    def lit(image: Floats, camera: TableCamera, place: Array) -> float:
+        return float(
+            whiteness(image)[level_polygon(camera, disc(place, _RIM_RADIUS_M), _RIM_M)].mean()
+        )
+
+    def gauge(rgb: Rgb) -> float:
+        image, camera = hsv(rgb), first.camera.at(rgb.shape[:2])
+        right = lit(image, camera, named)
+        return right - max((lit(image, camera, place) for place in others), default=0.0)
+
+    return gauge
+
+
+def _block(first: _First) -> Gauge:
+    """Minus the metres from the red block to the middle of the named square."""
+    target = first.place(first.named, _SQUARE_M)
+
+    def gauge(rgb: Rgb) -> float:
+        place = place_of(hsv(rgb), _BLOCK, first.camera.at(rgb.shape[:2]), _BLOCK_M)
+        return math.nan if place is None else -float(np.hypot(*(place - target)))
+
+    return gauge
+
+
+def _ring(first: _First) -> Gauge:
+    """How much of the place around a spoke's foot is pale: the named one's minus any other's."""
+    named = first.place(first.named, _SPOKE_M)
+    others = [first.place(colour, _SPOKE_M) for colour in first.others(2)]
+
+    def pale(image: Floats, camera: TableCamera, place: Array) -> float:
+        around = level_polygon(camera, square(place, _RING_HALF_M), _ON_PLATE_M)
+        hole = level_polygon(camera, square(place, _HOLE_HALF_M), _ON_PLATE_M)
+        return float(whiteness(image)[around & ~hole].mean())
+
+    def gauge(rgb: Rgb) -> float:
+        image, camera = hsv(rgb), first.camera.at(rgb.shape[:2])
+        right = pale(image, camera, named)
+        return right - max((pale(image, camera, place) for place in others), default=0.0)
+
+    return gauge
+
+
+def _cups(first: _First) -> Gauge:
+    """Minus the metres by which the other cups miss the named one, and it has left its place."""
+    home = first.place(first.named, _CUP_M)
+    others = first.others(2)
+
+    def gauge(rgb: Rgb) -> float:
+        image, camera = hsv(rgb), first.camera.at(rgb.shape[:2])
+        base = place_of(image, first.named, camera, _CUP_M)
+        missed = 0.0 if base is None else float(np.hypot(*(base - home)))
+        # A stacked cup is a step or two higher: where is it seen, if one takes it to stand?
+        steps = [np.append(home, _CUP_M + level * _STEP_M) for level in (1, 2)]
+        nested = camera.on_plane(camera.pixels(np.stack(steps)), _CUP_M)
+        for colour in others:
+            place = place_of(image, colour, camera, _CUP_M)
+            gap = _FAR_M if place is None else float(np.hypot(*(nested - place).T).min())
+            missed += min(gap, _FAR_M)
+        return -missed
+
+    return gauge
+
+
+_FAMILIES: dict[str, Callable[[_First], Gauge]] = {
+    "push": _buttons,
+    "slide": _block,
+    "peg": _ring,
+    "cups": _cups,
+}
