@@ -29,11 +29,10 @@ from wiw_core.registry import (
     WORLD_MODELS,
     Registry,
 )
-from wiw_env_bridge.mujoco.environment import MujocoEnvironment
 from wiw_ros.clients import Liveness, RosEnvironment, RosWorldModel
 
 SMALL = {"panorama_height": 72, "panorama_width": 128, "front_size": 64}
-PARAMETERS: dict[str, dict[str, Any]] = {"mujoco": SMALL}
+PARAMETERS: dict[str, dict[str, Any]] = {"mujoco": SMALL, "tabletop": {"image_size": 64}}
 """What makes a plugin quick enough to be checked; any other one is checked as it comes."""
 
 
@@ -42,16 +41,16 @@ def plugins(kind: Any) -> list[str]:
 
 
 @cache
-def apartment() -> MujocoEnvironment:
-    return MujocoEnvironment(**SMALL)
+def small(name: str) -> Any:
+    return Registry(ENVIRONMENTS).create(name, **PARAMETERS[name])
 
 
 def contexts(task: str) -> list[Callable[[], DecisionContext]]:
-    """Return makers of a first decision's context: in the fake room and in an apartment."""
+    """Return makers of a first decision's context: in the fake room if it can, and at home."""
     definition = Registry(TASKS).create(task)
-    return [
-        lambda env=env: example_context(env, definition) for env in (FakeEnvironment(), apartment())
-    ]
+    fake = FakeEnvironment()
+    worlds = [*([fake] if task in fake.tasks() else []), small(definition.environment)]
+    return [lambda env=env: example_context(env, definition) for env in worlds]
 
 
 def test_every_kind_of_plugin_has_a_fake_or_is_plain_data() -> None:

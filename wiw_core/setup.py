@@ -21,7 +21,9 @@ setup(
         "wiw.tasks": [
             "aeqa = wiw_core.tasks.aeqa:ActiveQuestionAnswering",
             "ar = wiw_core.tasks.ar:ActiveRecognition",
+            "ar_unboxed = wiw_core.tasks.ar:UnboxedRecognition",
             "ignav = wiw_core.tasks.ignav:ImageGoalNavigation",
+            "ignav_self_stop = wiw_core.tasks.ignav:SelfStopNavigation",
             "insert_onto_square_peg = wiw_core.tasks.manipulation:SquarePeg",
             "push_buttons = wiw_core.tasks.manipulation:PushButtons",
             "slide_block_to_color_target = wiw_core.tasks.manipulation:SlideBlock",

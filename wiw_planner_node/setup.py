@@ -18,10 +18,12 @@ setup(
             "planner_node = wiw_planner_node.node:main",
         ],
         "wiw.proposers": [
+            "arm = wiw_planner_node.proposers.arm:ArmProposer",
             "explore = wiw_planner_node.proposers.explore:ExploreProposer",
             "heuristic = wiw_planner_node.proposers.heuristic:HeuristicProposer",
         ],
         "wiw.revisers": [
+            "arm = wiw_planner_node.revisers.arm:ArmReviser",
             "answer = wiw_planner_node.revisers.answer:AnswerReviser",
             "place = wiw_planner_node.revisers.place:PlaceReviser",
             "recognise = wiw_planner_node.revisers.recognise:RecogniseReviser",

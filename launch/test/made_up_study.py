@@ -46,7 +46,8 @@ def made_up_episode(recorder, task, episode_id, arm, rng, faults=0.0, level=""):
         privileges=("oracle_stop",),
         difficulty=level,
     )
-    won = bool(rng.random() < CHANCE.get(arm, 0.3))
+    score = 25.0 * int(rng.integers(5)) if task == "aeqa" else math.nan
+    won = score == 100.0 if task == "aeqa" else bool(rng.random() < CHANCE.get(arm, 0.3))
     broken = bool(rng.random() < faults)
     recorder.begin(episode, Observation(episode_id, 0, ()))
     pose, step, count = Pose2(), 0, 3 if works else int(rng.integers(1, 21))
@@ -84,6 +85,8 @@ def made_up_episode(recorder, task, episode_id, arm, rng, faults=0.0, level=""):
             path_m=math.nan if works else 0.2 * step,
             shortest_m=math.nan if works else 2.0,
             shortest_actions=0 if works else 12,
+            answer="the red vase" if task == "aeqa" else "",
+            score=0.0 if broken and task == "aeqa" else score,
             final_distance_m=math.nan if works else 0.3 if won else 2.2,
         )
     )

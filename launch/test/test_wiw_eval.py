@@ -26,11 +26,10 @@ SETTINGS = Settings(
     environment="fake",
     in_process=True,
     film=1,
-    proposer="fake",
-    reviser="fake",
+    policies=("fake",),
 )
 WORDS = (
-    *("eval", "--env", "fake", "--proposer", "fake", "--reviser", "fake", "--in-process"),
+    *("eval", "--env", "fake", "--policy", "fake", "--in-process"),
     *("--task", "ignav", "--task", "ar", "--arm", "none", "--arm", "fake"),
     *("--episodes", "4", "--film", "1", "--workers", "2", "--out"),
 )
@@ -68,6 +67,7 @@ def decisions(study: Study) -> dict[tuple[str, str, str], object]:
 def whole(tmp_path_factory):
     study = Study.open(tmp_path_factory.mktemp("whole") / "run", SETTINGS)
     evaluate(study, 2, Watcher())
+    study.close()
     return study
 
 
@@ -92,6 +92,7 @@ def test_ctrl_c_keeps_what_is_done_and_the_next_call_does_the_rest(whole, tmp_pa
         evaluate(study, 1, Watcher(interrupt))
     assert not multiprocessing.active_children()
 
+    study.close()
     rest = Watcher()
     again = Study.open(tmp_path / "run", SETTINGS)
     evaluate(again, 1, rest)
@@ -166,7 +167,7 @@ def test_a_finished_study_prints_its_table_without_starting_a_worker(whole, monk
     def no_worker(*_: object) -> None:
         raise AssertionError("a worker was started")
 
-    monkeypatch.setattr("wiw.evaluate.Worker", no_worker)
+    monkeypatch.setattr("wiw.workers.crew.Worker", no_worker)
     evaluate(Study.open(whole.folder, SETTINGS), 2, Watcher())
 
 

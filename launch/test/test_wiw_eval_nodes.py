@@ -23,8 +23,7 @@ SETTINGS = Settings(
     episodes=3,
     environment="fake",
     film=1,
-    proposer="fake",
-    reviser="fake",
+    policies=("fake",),
 )
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import base64
 import json
 import re
-from html.parser import HTMLParser
 
 import cv2
 import numpy as np
 import pytest
+from report_page_reader import PageReader
 
 from wiw.evaluate import evaluate
 from wiw.report import write_report
@@ -23,10 +23,8 @@ SETTINGS = Settings(
     environment="fake",
     in_process=True,
     film=1,
-    proposer="fake",
-    reviser="fake",
+    policies=("fake",),
 )
-VOID = {"meta", "link", "img", "br", "hr", "input", "path", "use", "circle", "line", "rect"}
 
 
 class _Silent:
@@ -37,37 +35,6 @@ class _Silent:
         pass
 
 
-class _Page(HTMLParser):
-    """Checks that tags nest, and gathers images, links and text."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.images: list[str] = []
-        self.links: list[str] = []
-        self.text = ""
-
-    def handle_starttag(self, tag, attributes):
-        values = dict(attributes)
-        if tag == "img":
-            self.images.append(values["src"])
-            assert values["alt"]
-        if tag == "a":
-            self.links.append(values["href"])
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag, attributes):
-        pass
-
-    def handle_endtag(self, tag):
-        if tag not in VOID:
-            assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        self.text += data
-
-
 @pytest.fixture(scope="module")
 def study(tmp_path_factory):
     study = Study.open(tmp_path_factory.mktemp("report") / "run", SETTINGS)
@@ -75,60 +42,86 @@ def study(tmp_path_factory):
     study_fault = study.jobs()[1]
     (study.records(study_fault) / f"{study_fault.episode_id}.jsonl").unlink()
     study.record_fault(study_fault, WiwError(ErrorCode.WM_DIED, "It died <b>badly</b>."))
-    return study
+    yield study
+    study.close()
 
 
 @pytest.fixture(scope="module")
 def page(study):
-    parsed = _Page()
-    parsed.feed(write_report(study).read_text(encoding="utf-8"))
-    return parsed
+    return PageReader(write_report(study))
 
 
-def test_page_is_well_formed(page):
-    assert page.open == []
+@pytest.fixture(scope="module")
+def pages(study, page):
+    """The first page and those of the episodes."""
+    return [page, *map(PageReader, sorted(study.folder.glob("episodes/*/*.html")))]
 
 
-def test_every_picture_is_inside_the_page_and_decodes(page):
-    assert page.images
-    for source in page.images:
+def test_every_episode_has_a_page(pages):
+    assert len(pages) == 1 + 2
+
+
+def test_pages_are_well_formed(pages):
+    for page in pages:
+        assert page.open == []
+
+
+def test_every_picture_is_inside_its_page_and_decodes(pages):
+    assert pages[0].images and pages[1].images
+    for source in {source for page in pages for source in page.images}:
         data = base64.b64decode(source.removeprefix("data:image/jpeg;base64,"), validate=True)
         picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
         assert picture is not None and picture.size > 0
 
 
-def test_page_fetches_nothing(study, page):
-    html = (study.folder / "report.html").read_text(encoding="utf-8")
-    assert "<script" not in html
-    outside = re.findall(r"(?:src|href)=\"(?:https?:)?//[^\"]*\"|@import|url\(http", html)
-    assert outside == []
+def test_pages_fetch_nothing_and_run_nothing(pages):
+    for page in pages:
+        assert "<script" not in page.html
+        outside = r"(?:src|href)=\"(?:https?:)?//[^\"]*\"|@import|url\(http"
+        assert re.findall(outside, page.html) == []
 
 
-def test_links_lead_to_the_records(study, page):
-    assert page.links
-    for link in page.links:
-        assert (study.folder / link).is_file()
+def test_every_link_leads_to_a_file_and_an_anchor_that_exist(pages):
+    for page in pages:
+        assert page.links
+        for link in page.links:
+            file, anchor = page.target(link)
+            assert file.is_file(), link
+            if anchor:
+                assert anchor in PageReader(file).ids, link
 
 
-def test_page_shows_imagined_beside_real(page):
-    assert "imagined after 1" in page.text and "real after 1" in page.text
+def test_no_id_stands_twice_on_a_page(pages):
+    for page in pages:
+        assert len(page.ids) == len(set(page.ids))
 
 
-def test_faults_are_shown_with_code_and_sentence_and_escaped(page):
-    assert "2001 WM_DIED" in page.text
-    assert "It died <b>badly</b>." in page.text
+def test_pages_show_imagined_beside_real(pages):
+    for page in pages[:2]:
+        assert "imagined after 1" in page.text and "real after 1" in page.text
+
+
+def test_faults_are_shown_with_code_and_sentence_and_escaped(pages):
+    assert "2001 WM_DIED" in pages[0].text
+    assert sum("It died <b>badly</b>." in page.text for page in pages) == 2
 
 
 def test_same_numbers_stand_in_the_json(study, page):
     report = json.loads((study.folder / "report.json").read_text())
-    assert {row["arm"] for row in report["rows"]} == {"none", "fake"}
+    assert {row["arm"] for row in report["rows"]} == {"none@fake", "fake@fake"}
     assert report["faults"][0]["code"] == "2001 WM_DIED"
     assert report["hardware"]["cores"] >= 1
     for row in report["rows"]:
         assert f"{row['summary']['success']['estimate']:.2f} [" in page.text
 
 
-def test_a_broken_film_is_named(study):
+def test_a_report_made_twice_is_the_same(study, page, pages):
+    before = [p.html for p in pages]
+    write_report(study)
+    assert [p.path.read_text(encoding="utf-8") for p in pages] == before
+
+
+def test_a_broken_film_is_named(study, page):
     film = next(study.folder.glob("*/*/film/*/film.json"))
     before = film.read_text()
     film.write_text("{")

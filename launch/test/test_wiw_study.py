@@ -17,6 +17,7 @@ from wiw_core.records import JsonlRecorder
 
 SETTINGS = Settings(("ignav",), ("none", "copy"), episodes=3, environment="fake")
 IDS = ["a", "b", "c"]
+SERVES = {"none": "", "copy": ""}
 
 
 def record(study: Study, task: str, arm: str, episode_id: str, status: EpisodeStatus) -> None:
@@ -28,10 +29,16 @@ def record(study: Study, task: str, arm: str, episode_id: str, status: EpisodeSt
     recorder.end(EpisodeResult(task, episode_id, 0, status, success, code))
 
 
+def reopened(study: Study, settings: Settings, *, fresh: bool = False) -> Study:
+    """Open a study again, as a later command does."""
+    study.close()
+    return Study.open(study.folder, settings, fresh=fresh)
+
+
 @pytest.fixture
 def study(tmp_path):
     opened = Study.open(tmp_path / "run", SETTINGS)
-    opened.set_episodes("ignav", IDS)
+    opened.set_grid("ignav", IDS, SERVES)
     return opened
 
 
@@ -43,7 +50,7 @@ def test_every_arm_runs_the_same_episodes(study):
 
 def test_arms_grow_together_so_that_an_early_stop_is_still_paired(tmp_path):
     study = Study.open(tmp_path, replace(SETTINGS, episodes=20))
-    study.set_episodes("ignav", [str(i) for i in range(20)])
+    study.set_grid("ignav", [str(i) for i in range(20)], SERVES)
     half = study.jobs()[: len(study.jobs()) // 2]
     counts = [sum(job.arm == arm for job in half) for arm in SETTINGS.arms]
     assert max(counts) - min(counts) <= 8
@@ -51,13 +58,13 @@ def test_arms_grow_together_so_that_an_early_stop_is_still_paired(tmp_path):
 
 def test_a_complete_record_is_never_run_again(study):
     record(study, "ignav", "none", "b", EpisodeStatus.FAILURE)
-    left = [(job.arm, job.episode_id) for job in Study.open(study.folder, SETTINGS).remaining()]
+    left = [(job.arm, job.episode_id) for job in reopened(study, SETTINGS).remaining()]
     assert ("none", "b") not in left and len(left) == 5
 
 
 def test_an_episode_that_a_person_interrupted_is_run_again(study):
     record(study, "ignav", "none", "b", EpisodeStatus.ABORTED_USER)
-    assert len(Study.open(study.folder, SETTINGS).remaining()) == 6
+    assert len(reopened(study, SETTINGS).remaining()) == 6
 
 
 def test_a_fault_is_recorded_counted_and_not_run_again(study):
@@ -71,15 +78,16 @@ def test_a_fault_is_recorded_counted_and_not_run_again(study):
 def test_a_study_can_grow_but_not_change(study):
     for changed in ({"seed": 1}, {"environment": "mujoco"}, {"in_process": True}):
         with pytest.raises(WiwError, match=next(iter(changed))) as caught:
-            Study.open(study.folder, replace(SETTINGS, **changed))
+            reopened(study, replace(SETTINGS, **changed))
         assert "--fresh" in str(caught.value)
-    grown = Study.open(study.folder, replace(SETTINGS, arms=("none", "copy", "fake")))
+    grown = reopened(study, replace(SETTINGS, arms=("none", "copy", "fake")))
     assert len(grown.jobs()) == 9
 
 
 def test_fresh_replaces_a_study_and_nothing_else(study, tmp_path):
     record(study, "ignav", "none", "b", EpisodeStatus.SUCCESS)
-    assert Study.open(study.folder, replace(SETTINGS, seed=5), fresh=True).episodes == {}
+    assert reopened(study, replace(SETTINGS, seed=5), fresh=True).episodes == {}
+    assert not list(study.folder.rglob("*.jsonl"))
     foreign = tmp_path / "mine"
     foreign.mkdir()
     (foreign / "thesis.txt").write_text("years of work")
@@ -90,14 +98,14 @@ def test_fresh_replaces_a_study_and_nothing_else(study, tmp_path):
 
 def test_other_episodes_than_before_are_refused(study):
     with pytest.raises(WiwError) as caught:
-        study.set_episodes("ignav", ["x", "y", "z"])
+        study.set_grid("ignav", ["x", "y", "z"], SERVES)
     assert caught.value.code is ErrorCode.ENVIRONMENT_MISMATCH
 
 
 def test_too_few_episodes_says_how_many_there_are(tmp_path):
     study = Study.open(tmp_path, SETTINGS)
     with pytest.raises(WiwError, match="--episodes 2"):
-        study.set_episodes("ignav", ["a", "b"])
+        study.set_grid("ignav", ["a", "b"], SERVES)
 
 
 def test_a_study_is_loaded_as_it_was_run(study):
@@ -120,10 +128,11 @@ def test_run_file_says_what_made_the_result(study):
 
 
 def test_records_of_other_code_are_not_passed_off_as_those_of_this_one(study, monkeypatch):
-    assert not Study.open(study.folder, SETTINGS).made_by_other
+    again = reopened(study, SETTINGS)
+    assert not again.made_by_other
     other = {"git": "0" * 40, "versions": {}}
     monkeypatch.setattr("wiw.study.provenance", lambda config=None: other)
-    assert Study.open(study.folder, SETTINGS).made_by_other
+    assert reopened(again, SETTINGS).made_by_other
     run = json.loads((study.folder / "run.json").read_text())
     assert run["provenance"]["git"] != other["git"]
 
@@ -134,7 +143,7 @@ def test_records_of_other_code_are_not_passed_off_as_those_of_this_one(study, mo
         ({"tasks": ("ignaw",)}, "ignav"),
         ({"arms": ("worp",)}, "warp"),
         ({"environment": "fakes"}, "fake"),
-        ({"proposer": "heuristics"}, "heuristic"),
+        ({"policies": ("heuristics",)}, "heuristic"),
         ({"split": "test"}, "val"),
         ({"episodes": 0}, "at least one"),
     ],
@@ -161,6 +170,6 @@ def test_differences_are_paired_and_leave_faults_out(study):
         record(study, "ignav", "copy", episode_id, copy)
     row = results.tabulate(results.read_records(study))[1]
     assert row.versus["none"].pairs == 2
-    assert row.versus["none"].success.estimate == 1.0
+    assert row.versus["none"].value.estimate == 1.0
     assert row.faults == 1 and row.summary.n == 3
     assert results.sentences([row]) == ["ignav: copy (+1.00 [+1.00, +1.00], 2 pairs) beats none."]

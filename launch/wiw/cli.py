@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from wiw import policies
 from wiw.arms import DEFAULT_ARMS
 from wiw.study import Settings, Study, load
 from wiw_core.errors import WiwError, describe
@@ -24,9 +25,11 @@ app = typer.Typer(
     "* See it work: `wiw run`\n"
     "* Start the three nodes and leave them up: `wiw up wm:=warp`\n"
     "* Compare world models: `wiw eval --task ignav --arm none --arm warp --episodes 48`\n"
+    "* Is the difference real? `wiw compare runs/eval/ignav/warp runs/eval/ignav/none`\n"
     "* Something does not start: `wiw doctor`",
 )
 console = Console(width=None if sys.stdout.isatty() else 140)
+RUN_TASKS = ("ignav", "ar", "push_buttons")
 RUN_EPISODES = 20
 """Paired episodes of ``wiw run``: a few minutes on two cores."""
 
@@ -134,6 +137,21 @@ def doctor() -> None:
 Tasks = Annotated[list[str], typer.Option("--task", help="Task; give it again for another.")]
 Arms = Annotated[list[str], typer.Option("--arm", help="Arm; give it again for another.")]
 Episodes = Annotated[int, typer.Option(help="Paired episodes per task and arm.")]
+Counts = Annotated[
+    list[str],
+    typer.Option(
+        "--episodes",
+        help="Paired episodes per task and arm; again as NAME=NUMBER for one task or family.",
+    ),
+]
+Policies = Annotated[
+    list[str] | None,
+    typer.Option("--policy", help=f"Policy; give it again for another: {policies.HELP}"),
+]
+Ray = Annotated[
+    str,
+    typer.Option("--ray", help="Address of a Ray cluster that does the work, without ROS."),
+]
 Seed = Annotated[int, typer.Option(help="Seed of the run.")]
 Workers = Annotated[int, typer.Option(help="Processes at work; 0: one per core.")]
 Out = Annotated[Path, typer.Option(help="Folder of the study.")]
@@ -146,28 +164,73 @@ InProcess = Annotated[bool, typer.Option("--in-process", help="The same grid wit
 @app.command(
     "eval",
     epilog="Examples: `wiw eval --task ignav --arm none --arm warp --episodes 48` · "
-    "`wiw eval --task ar --in-process --out runs/ar`",
+    "`wiw eval --task ar --in-process --out runs/ar` · "
+    "`wiw eval --task stack_cups --task aeqa --episodes 100 --episodes manipulation=50` · "
+    "`wiw eval --arm warp --policy default --policy wide=::candidates=8` · "
+    "`wiw eval --task ignav --ray 10.0.0.1:6379 --workers 0`",
 )
 def evaluate_(
     task: Tasks = ["ignav", "ar"],  # noqa: B006 - typer copies it
     arm: Arms = [*DEFAULT_ARMS],  # noqa: B006
-    episodes: Episodes = 48,
+    policy: Policies = None,
+    episodes: Counts = ["48"],  # noqa: B006
     seed: Seed = 0,
     workers: Workers = 0,
     out: Out = Path("runs/eval"),
     fresh: Fresh = False,
     in_process: InProcess = False,
-    env: Annotated[str, typer.Option(help="Environment.")] = "mujoco",
+    ray: Ray = "",
+    env: Annotated[str, typer.Option(help="Environment instead of each task's own.")] = "",
     split: Annotated[str, typer.Option(help="val or train.")] = "val",
-    proposer: Annotated[str, typer.Option(help="Proposer instead of the task's own.")] = "",
-    reviser: Annotated[str, typer.Option(help="Reviser instead of the task's own.")] = "",
     film: Annotated[int, typer.Option(help="Episodes per arm that keep film strips.")] = 1,
+    by: Annotated[str, typer.Option(help="'difficulty': also a table of each level.")] = "",
 ) -> None:
-    """Compare world models on the same episodes and seeds; interrupted, it goes on where it was."""
+    """Compare world models and policies on the same episodes and seeds.
+
+    The grid is task x arm x policy. Interrupted, it goes on where it was.
+    """
+    from wiw.grid import counts, run_study
+
+    every, single = counts(episodes)
     settings = Settings(
-        tuple(task), tuple(arm), episodes, seed, env, split, in_process, film, proposer, reviser
+        tuple(task),
+        tuple(arm),
+        every,
+        seed,
+        env,
+        split,
+        in_process=in_process or bool(ray),
+        film=film,
+        policies=tuple(policy or ()),
+        episodes_of=single,
     )
-    compare(Study.open(out, settings, fresh=fresh), workers)
+    run_study(settings, out, console, fresh=fresh, workers=workers, ray=ray, by=by)
+
+
+@app.command(
+    "compare",
+    epilog="Examples: `wiw compare runs/eval/ignav/warp runs/eval/ignav/none` · "
+    "`wiw compare runs/today runs/yesterday`",
+)
+def compare_(
+    a: Annotated[Path, typer.Argument(help="A row, STUDY/TASK/ARM, or a study.", metavar="A")],
+    b: Annotated[Path, typer.Argument(help="What it is compared with.", metavar="B")],
+) -> None:
+    """Say whether A and B really differ: the same episodes and seeds, pair by pair."""
+    from wiw.comparison import compare, rich_table
+
+    comparisons = compare(a, b)
+    for comparison in comparisons:
+        console.print(rich_table(comparison))
+        console.print(comparison.sentence, highlight=False, soft_wrap=True)
+        console.print()
+    if len(comparisons) > 1:
+        console.print(
+            f"{len(comparisons)} comparisons: p is adjusted for all of them (Holm), so that the"
+            " chance of any false 'real' among them is at most 0.05.",
+            highlight=False,
+            soft_wrap=True,
+        )
 
 
 @app.command(epilog="Example: `wiw report runs/eval`")
@@ -189,41 +252,13 @@ def run(
     fresh: Fresh = False,
     in_process: InProcess = False,
 ) -> None:
-    """See the loop close: both tasks with every arm, the table, what it says, and the report."""
+    """See the loop close: three tasks with every arm, the table, what it says, and the report."""
+    from wiw.grid import run_study
     from wiw.report import write_report
 
-    settings = Settings(
-        ("ignav", "ar"), DEFAULT_ARMS, episodes, seed, in_process=in_process, film=1
-    )
-    study = Study.open(out, settings, fresh=fresh)
-    compare(study, workers)
+    settings = Settings(RUN_TASKS, DEFAULT_ARMS, episodes, seed, in_process=in_process, film=1)
+    study = run_study(settings, out, console, fresh=fresh, workers=workers)
     console.print(f"Report: {write_report(study)}", soft_wrap=True)
-
-
-def compare(study: Study, workers: int) -> None:
-    """Run what is left of a study, then print its table and what it says."""
-    import os
-
-    from wiw import results
-    from wiw.evaluate import evaluate
-    from wiw.progress import Tally
-
-    if study.made_by_other:
-        console.print("This study was begun by other code or versions: --fresh runs it anew.")
-    try:
-        with Tally(study, console) as tally:
-            evaluate(study, workers or len(os.sched_getaffinity(0)), tally)
-    except KeyboardInterrupt:
-        console.print("Interrupted. The same command goes on where it was.")
-        raise typer.Exit(130) from None
-    rows = results.tabulate(results.read_records(study))
-    results.write(study, rows)
-    for table in results.rich_tables(rows, console.width):
-        console.print(table)
-    console.print(results.NOTE)
-    for sentence in results.sentences(rows):
-        console.print(sentence, highlight=False, soft_wrap=True)
-    console.print(f"Records and tables: {study.folder}", highlight=False, soft_wrap=True)
 
 
 def main() -> None:

@@ -66,9 +66,8 @@ class Table:
     levels: list[Row]
 
 
-def tables(study: Study) -> Table:
-    """Return the rows of what is done of a study."""
-    records = read_records(study)
+def tables(records: Mapping[Key, Records]) -> Table:
+    """Return every row of the records of :func:`read_records`."""
     levels = [
         row
         for level, mine in by_difficulty(records).items()
@@ -146,20 +145,13 @@ def markdown(rows: Iterable[Row]) -> str:
     return f"{NOTE}\n\n" + "\n".join(parts)
 
 
-def write(study: Study, rows: list[Row]) -> None:
-    """Write ``results.json``, ``results.csv`` and ``results.md`` beside the records.
-
-    Parameters
-    ----------
-    rows : list of Row
-        Those of :func:`tabulate`; the pooled ones and those by difficulty are added here.
-    """
-    every = tables(study)
+def write(study: Study, every: Table) -> None:
+    """Write ``results.json``, ``results.csv`` and ``results.md`` beside the records."""
     write_json(
         study.folder / "results.json",
         {
             "schema": SCHEMA,
-            "rows": list(map(_plain_row, rows)),
+            "rows": list(map(_plain_row, every.rows)),
             "pooled": list(map(_plain_row, every.pooled)),
             "by_difficulty": list(map(_plain_row, every.levels)),
             "left_out": study.left_out(),
@@ -168,10 +160,10 @@ def write(study: Study, rows: list[Row]) -> None:
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
     table.writerow(("task", "difficulty", *HEADINGS))
-    for row in (*rows, *every.pooled, *every.levels):
+    for row in (*every.rows, *every.pooled, *every.levels):
         table.writerow((row.task, row.difficulty, *cells(row)))
     write_text(study.folder / "results.csv", text.getvalue())
-    write_text(study.folder / "results.md", markdown([*rows, *every.pooled]))
+    write_text(study.folder / "results.md", markdown([*every.rows, *every.pooled]))
 
 
 def _plain_row(row: Row) -> dict[str, Any]:

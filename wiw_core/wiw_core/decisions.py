@@ -96,7 +96,8 @@ class Transition:
     path_m : float
         Metres really travelled.
     done : bool
-        The task is decided (its oracle stop, where the protocol grants one).
+        The episode is decided: by the oracle stop, where the protocol grants one, or because its
+        actions are used up, where they are limited.
     code : ErrorCode
         ``NO_PATH`` or ``IK_FAILED`` if the action could not be executed: the robot has not moved,
         the rest of the plan is dropped, and the next decision follows. ``OK`` otherwise.

@@ -15,6 +15,7 @@ from wiw_core.tasks.aeqa import NOUNS, PRIMITIVES, ActiveQuestionAnswering
 from wiw_env_bridge.episodes import load_episodes
 from wiw_env_bridge.mujoco.environment import MujocoEnvironment
 from wiw_env_bridge.mujoco.questions.detections import RANGE_M
+from wiw_env_bridge.mujoco.targets import SHAPES
 
 SIZES = {"panorama_height": 96, "panorama_width": 192, "front_size": 64}
 
@@ -22,6 +23,14 @@ SIZES = {"panorama_height": 96, "panorama_width": 192, "front_size": 64}
 @pytest.fixture(scope="module")
 def home():
     env = MujocoEnvironment(**SIZES)
+    yield env
+    env.close()
+
+
+@pytest.fixture(scope="module")
+def sharp():
+    """An environment whose images are as large as the episodes were made with."""
+    env = MujocoEnvironment()
     yield env
     env.close()
 
@@ -50,28 +59,37 @@ def test_a_policy_is_told_the_question_and_nothing_of_the_answer(home):
     assert view.depth is not None
 
 
-def test_detections_are_nouns_near_the_robot_where_depth_says_that_they_are():
-    env = MujocoEnvironment()
-    try:
-        told = 0
-        for index in range(6):
-            _, observation, _ = begin(env, index)
-            view = observation.views[0]
-            height, width = view.size
-            for thing in observation.objects:
-                assert thing.name in NOUNS
-                distance_m = math.hypot(thing.x_m, thing.y_m)
-                assert distance_m <= RANGE_M
-                column = int(width / 2 - math.atan2(thing.y_m, thing.x_m) * width / (2 * math.pi))
-                down = math.atan2(1.0 - thing.z_m, distance_m)
-                row = int(height / 2 + down * height / math.pi)
-                ray_m = math.hypot(distance_m, 1.0 - thing.z_m)
-                # What is seen in the direction of its middle is its surface, or what hides it.
-                assert view.depth[row % height, column % width] < ray_m + 0.6
-                told += 1
-        assert told > 20
-    finally:
-        env.close()
+def test_detections_are_nouns_near_the_robot_where_depth_says_that_they_are(sharp):
+    checked = 0
+    for index in range(3):
+        _, observation, _ = begin(sharp, index)
+        for thing in observation.objects:
+            assert thing.name in NOUNS
+            assert math.hypot(thing.x_m, thing.y_m) <= RANGE_M
+            if thing.name in SHAPES:  # the middle of a chair is air
+                # What is seen towards its middle is its surface, or what hides part of it.
+                surface_m, middle_m = ray_to(thing, observation.views[0])
+                assert surface_m < middle_m + 0.3
+                checked += 1
+    assert checked >= 3
+
+
+def test_the_start_shows_nothing_that_the_answer_is_read_off(sharp):
+    for index in range(3):
+        episode, _, _ = begin(sharp, index)
+        record = truth_of(episode)
+        seen = sharp._renderer.panorama_census(record.scene, record.start, 576, 1024)
+        assert seen
+        assert not set(record.evidence) & set(seen)
+
+
+def ray_to(thing, view):
+    """Return metres to what is seen in the direction of a thing's middle, and to that middle."""
+    height, width = view.size
+    distance_m, down_m = math.hypot(thing.x_m, thing.y_m), view.T_base_camera[2, 3] - thing.z_m
+    column = width / 2 - math.atan2(thing.y_m, thing.x_m) * width / (2 * math.pi)
+    row = height / 2 + math.atan2(down_m, distance_m) * height / math.pi
+    return view.depth[int(row), int(column) % width], math.hypot(distance_m, down_m)
 
 
 def test_a_turn_turns_the_detections_with_the_robot(home):
@@ -81,18 +99,6 @@ def test_a_turn_turns_the_detections_with_the_robot(home):
     there = {(o.name, round(-o.y_m, 2), round(o.x_m, 2)) for o in after.objects}
     here = {(o.name, round(o.x_m, 2), round(o.y_m, 2)) for o in before.objects}
     assert len(here & there) > 0.6 * len(here)
-
-
-def test_the_start_shows_nothing_that_the_answer_is_read_off(home):
-    env = MujocoEnvironment()
-    try:
-        for index in range(4):
-            episode, _, _ = begin(env, index)
-            record = truth_of(episode)
-            seen = env._renderer.panorama_census(record.scene, record.start, 576, 1024)
-            assert not set(record.evidence) & set(seen)
-    finally:
-        env.close()
 
 
 def test_detections_can_be_switched_off():
@@ -139,7 +145,7 @@ def test_right_answers_score_100_and_wrong_ones_0(home, index):
     assert (result.success, result.score) == (True, 100.0)
     assert (result.shortest_m, result.answer) == (record.shortest_m, record.answers[0])
     begin(home, index)
-    result = home.finish(1, "a purple elephant")
+    result = home.finish(1, "an elephant")
     assert (result.success, result.score) == (False, 0.0)
     assert result.status is EpisodeStatus.FAILURE
 

@@ -68,7 +68,7 @@ def test_it_is_registered_and_is_what_the_contracts_ask():
     try:
         assert isinstance(env, Environment)
         assert isinstance(env, Cloneable)
-        assert set(env.tasks()) == {"ar", "ignav"}
+        assert {"aeqa", "ar", "ignav"} <= set(env.tasks())
     finally:
         env.close()
 

@@ -125,3 +125,24 @@ def test_shortest_actions_of_cases_done_by_hand(empty_room, start, goal, actions
 def test_shortest_actions_gives_up_at_its_limit(split_room):
     field = split_room.distances_to(3.0, 0.5)
     assert shortest_actions(split_room, field, Pose2(1.0, 0.5, 0.0), 0.5, limit=10) is None
+
+
+def test_metres_to_the_nearest_of_several_are_little_more_than_the_true_ones(grid):
+    rows, columns = np.nonzero(grid.free)
+    rng = np.random.default_rng(0)
+    places = [
+        ((columns[k] + 0.5) * CELL_M, (rows[k] + 0.5) * CELL_M)
+        for k in rng.integers(len(rows), size=24)
+    ]
+    goals, starts = places[:4], places[4:]
+    nearest = grid.metres_to_nearest(goals)
+    fields = [grid.distances_to(*goal) for goal in goals]
+    for x, y in starts:
+        true = min(field.metres(x, y) for field in fields)
+        assert true - 1e-9 <= nearest[int(y / CELL_M), int(x / CELL_M)] <= 1.03 * true + CELL_M
+    assert np.isinf(nearest[~grid.free]).all()
+
+
+def test_nearest_of_nothing_that_can_be_reached_is_refused(grid):
+    with pytest.raises(ValueError, match="free floor"):
+        grid.metres_to_nearest([(-1.0, -1.0)])

@@ -74,7 +74,9 @@ class RouteExpert:
             to_goal = grid.distances_to(goal.x_m, goal.y_m)
             route = shortest_route(grid, to_goal, record.start, SUCCESS_RADIUS_M)
         if route is None:
-            raise WiwError(ErrorCode.ENVIRONMENT_FAILED, f"'{episode_id}' has no route to its goal.")
+            raise WiwError(
+                ErrorCode.ENVIRONMENT_FAILED, f"'{episode_id}' has no route to its goal."
+            )
         self._left = route
 
     def plan(self) -> Plan:
@@ -84,9 +86,7 @@ class RouteExpert:
         return navigation_plan(now)
 
 
-def solve(
-    environment: Environment, expert: Expert, task: str, episode_id: str
-) -> EpisodeResult:
+def solve(environment: Environment, expert: Expert, task: str, episode_id: str) -> EpisodeResult:
     """Run an episode until it is decided or the task's budget is spent; return its result."""
     _, _, done = environment.reset(task, episode_id)
     expert.reset(task, episode_id)

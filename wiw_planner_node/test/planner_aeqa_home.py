@@ -53,8 +53,8 @@ WALLS = (
     wall(2.0, -0.5, 2.1, 0.5, z0=2.08),
 )
 """Two rooms, x from -2 to 2 and from 2.1 to 6, with a door of 1 m in the middle between them."""
-FRIDGE = Block((5.3, -1.4, 0.0), (5.9, -0.8, 1.8), (210, 214, 220), "fridge")
-SOFA = Block((-1.9, -1.4, 0.0), (-1.1, 0.4, 0.7), (90, 110, 90), "sofa")
+FRIDGE = Block((5.3, -1.5, 0.0), (6.0, -0.8, 1.8), (210, 214, 220), "fridge")
+SOFA = Block((-2.0, -1.5, 0.0), (-1.1, 0.4, 0.7), (90, 110, 90), "sofa")
 
 
 def cube(x: float, y: float, colour: tuple[int, int, int] = RED) -> Block:

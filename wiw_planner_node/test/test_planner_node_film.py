@@ -135,7 +135,7 @@ def test_there_is_no_contact_sheet_without_imagination() -> None:
 
 def test_thumbnails_keep_their_shape_and_real_views_match_the_model() -> None:
     assert thumbnail(np.zeros((288, 512, 3), np.uint8)).shape == (144, 256, 3)
-    assert thumbnail(np.zeros((512, 512, 3), np.uint8)).shape == (144, 144, 3)
+    assert thumbnail(np.zeros((500, 500, 3), np.uint8)).shape == (224, 224, 3)
     _, seen, _ = FakeEnvironment().reset("ignav", "val_000")
     for view in seen.views:
         assert matching_view(seen, view.projection) is view.rgb

@@ -6,11 +6,12 @@ alike. It writes JPEG files and an index, ``film.json``, into a folder::
     {"schema": 1, "task", "episode_id", "goal_text", "goal": file or null,
      "success", "status", "code",
      "decisions": [{
-        "index", "step", "kind", "chosen", "plan": [action names], "executed", "score" or null,
+        "index", "step", "kind", "chosen", "plan": [action names], "text": the plan in words,
+        "executed", "score" or null,
         "answer", "confidence" or null, "now": file,
         "imagined": [{"after": actions, "file"}],   the chosen plan, frame by frame
         "real": [{"after": actions, "file"}],       what was seen after each executed action
-        "candidates": [{"plan", "score" or null, "reason", "after", "file" or null}],
+        "candidates": [{"plan", "text", "score" or null, "reason", "after", "file" or null}],
         "note": why there are no imagined frames, or ""}]}
 """
 
@@ -105,6 +106,7 @@ class FilmRecorder:
                 "kind": decision.kind.name,
                 "chosen": decision.chosen,
                 "plan": list(decision.plan.names),
+                "text": decision.plan.text,
                 "executed": len(executed),
                 "score": _number(chosen.score) if chosen is not None else None,
                 "answer": decision.answer,
@@ -154,6 +156,7 @@ class FilmRecorder:
         shown = rollout is not None and len(rollout.frames) > 0
         return {
             "plan": list(candidate.plan.names),
+            "text": candidate.plan.text,
             "score": _number(candidate.score),
             "reason": candidate.reason,
             "after": rollout.frame_indices[-1] if rollout is not None and shown else None,

@@ -11,16 +11,23 @@ from wiw_core.decisions import Candidate, Decision
 from wiw_core.observation import Observation, Projection, Rgb
 
 HEIGHT = 144
-"""Pixels of a thumbnail's height; the width keeps the frame's shape."""
+"""Pixels of a panorama's thumbnail in height; the width keeps the frame's shape."""
+FRONT_HEIGHT = 224
+"""The same of a front view, where what matters is smaller: a block, a cup."""
+_WIDE = 1.5
 _BAR = 22
 _CHOSEN, _OTHER = (40, 170, 80), (90, 90, 90)
 
 
 def thumbnail(rgb: Rgb) -> Rgb:
-    """Return an (H, W, 3) uint8 frame at :data:`HEIGHT` pixels, its shape kept."""
+    """Return an (H, W, 3) uint8 frame as a thumbnail, its shape kept.
+
+    :data:`HEIGHT` pixels high if it is as wide as a panorama, else :data:`FRONT_HEIGHT`.
+    """
     height, width = rgb.shape[:2]
-    size = (max(1, round(HEIGHT * width / height)), HEIGHT)
-    way = cv2.INTER_AREA if height > HEIGHT else cv2.INTER_NEAREST
+    wanted = HEIGHT if width >= _WIDE * height else FRONT_HEIGHT
+    size = (max(1, round(wanted * width / height)), wanted)
+    way = cv2.INTER_AREA if height > wanted else cv2.INTER_NEAREST
     return np.asarray(cv2.resize(rgb, size, interpolation=way), dtype=np.uint8)
 
 

@@ -77,6 +77,7 @@ def write_pages(
         ]
         html = template.render(
             task=task,
+            section=site.anchor(task),
             episode=_told(ran),
             cards=cards,
             goal=next((card.film.goal for card in cards if card.film and card.film.goal), None),

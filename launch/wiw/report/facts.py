@@ -13,12 +13,13 @@ from typing import Any
 
 from wiw import results
 from wiw.report import words
-from wiw.study import Settings, Study, read_run
+from wiw.settings import Settings
+from wiw.study import Study, read_run
 from wiw_core.errors import describe
 from wiw_core.metrics import is_fault, thinking_seconds
 from wiw_core.record_format import EpisodeRecord
 
-SCHEMA = 1
+SCHEMA = 2
 """Of ``report.json``."""
 OPTIONS = {
     "tasks": "--task",
@@ -37,7 +38,7 @@ OPTIONS = {
 Records = Mapping[tuple[str, str], results.Records]
 
 
-def gather(study: Study, records: Records, rows: list[results.Row]) -> dict[str, Any]:
+def gather(study: Study, records: Records, table: results.Table) -> dict[str, Any]:
     """Return the content of ``report.json``, with plain values."""
     run = read_run(study.folder) or {}
     return {
@@ -49,29 +50,35 @@ def gather(study: Study, records: Records, rows: list[results.Row]) -> dict[str,
         "hardware": hardware(),
         "started": run.get("started"),
         "wall_s": run.get("wall_s"),
-        "sentences": results.sentences(rows),
+        "sentences": results.sentences([*table.rows, *table.pooled]),
         "left_out": study.left_out(),
-        "rows": [results.plain(asdict(row)) for row in rows],
+        "rows": _plain(table.rows),
+        "pooled": _plain(table.pooled),
+        "by_difficulty": _plain(table.levels),
         "privileges": _privileges(records),
         "episodes": results.plain(_episodes(records)),
         "faults": _faults(records),
     }
 
 
+def _plain(rows: list[results.Row]) -> list[Any]:
+    return [results.plain(asdict(row)) for row in rows]
+
+
 def command(study: Study) -> str:
     """Return the ``wiw eval`` that makes this study again."""
     default = Settings((), (), 0)
-    words_ = ["wiw", "eval"]
+    parts = ["wiw", "eval"]
     for name, option in OPTIONS.items():
         value = getattr(study.settings, name)
         if isinstance(value, tuple):
             for one in value:
-                words_ += [option, str(one)]
+                parts += [option, str(one)]
         elif isinstance(value, bool):
-            words_ += [option] if value else []
+            parts += [option] if value else []
         elif value != getattr(default, name) or name in ("episodes", "seed", "film"):
-            words_ += [option, str(value)]
-    return shlex.join([*words_, "--out", study.folder.name or "runs/again"])
+            parts += [option, str(value)]
+    return shlex.join([*parts, "--out", study.folder.name or "runs/again"])
 
 
 def hardware() -> dict[str, Any]:

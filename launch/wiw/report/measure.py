@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from wiw.arms import BASELINE
-from wiw.results import Row
+from wiw.rows import Row
 from wiw_core.statistics import Interval
 
 
@@ -24,20 +24,10 @@ SCORE = Measure("answer score", "answer score (0 to 100), 95 % interval", 100.0)
 
 def measure(row: Row) -> Measure:
     """Return what the row's task is judged by."""
-    return SUCCESS
-
-
-def measured(row: Row) -> Interval:
-    """Return the row's value of its measure."""
-    return row.summary.success
+    return SCORE if row.metric == "score" else SUCCESS
 
 
 def compared(row: Row) -> Interval | None:
     """Return the paired difference to the baseline; None if there is none."""
     found = row.versus.get(BASELINE)
-    return found.success if found is not None and found.pairs else None
-
-
-def label(row: Row) -> str:
-    """Return what a row is called in plots and tables."""
-    return row.arm
+    return found.value if found is not None and found.pairs else None

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from pathlib import Path
 
 from wiw import results
 from wiw.arms import get_arm
+from wiw.columns import COLUMNS
+from wiw.files import write_json
 from wiw.report import episodes, facts, sections, site, words
 from wiw.report.strips import read_films
-from wiw.study import Settings, Study, write_json
+from wiw.settings import Settings
+from wiw.study import Study
 
 
 def write_report(study: Study) -> Path:
@@ -30,16 +32,17 @@ def write_report(study: Study) -> Path:
         ``RECORD_CORRUPT`` naming the file, or ``RECORDING_FAILED``.
     """
     records = results.read_records(study)
-    rows = results.tabulate(records)
-    results.write(study, rows)
-    known = facts.gather(study, records, rows)
+    table = results.tables(records)
+    results.write(study, table)
+    known = facts.gather(study, records, table)
     write_json(study.folder / "report.json", known)
     shown = []
-    for task, mine in results.by_task(rows).items():
-        of_task = {arm: found for (name, arm), found in records.items() if name == task}
+    for task in study.settings.tasks:
+        of_task = {row: found for (name, row), found in records.items() if name == task}
         films = {(film.arm, film.episode_id): film for film in read_films(study, task)}
-        shown.append(sections.make(study, task, mine, of_task, films))
+        shown.append(sections.of_task(study, task, table, of_task, films))
         episodes.write_pages(study, task, of_task, films)
+    shown += [sections.of_family(family, table) for family in results.by_task(table.pooled)]
     html = (
         site.templates()
         .get_template("report.html.j2")
@@ -50,10 +53,10 @@ def write_report(study: Study) -> Path:
             wall=_duration(known["wall_s"] or 0.0),
             settings=_settings(study.settings),
             sections=shown,
-            fault_table=sections.fault_table(rows),
+            fault_table=sections.fault_table(table.rows),
             privileges=words.PRIVILEGES,
             arms={arm: get_arm(arm).text for arm in study.settings.arms},
-            columns=_used(words.COLUMNS, shown),
+            columns=_used(shown),
             stages=words.STAGES,
             abbreviations=words.ABBREVIATIONS,
         )
@@ -66,9 +69,13 @@ def write_report(study: Study) -> Path:
 def _about(settings: Settings) -> str:
     where = "in one process" if settings.in_process else "over three ROS 2 nodes"
     return (
-        f"{', '.join(settings.tasks)} · {settings.episodes} paired {settings.split} episodes per"
+        f"{', '.join(settings.tasks)} · {_episodes(settings)} paired {settings.split} episodes per"
         f" arm · seed {settings.seed} · {where}"
     )
+
+
+def _episodes(settings: Settings) -> str:
+    return ", ".join([str(settings.episodes), *settings.episodes_of])
 
 
 def _settings(settings: Settings) -> dict[str, str]:
@@ -79,10 +86,10 @@ def _settings(settings: Settings) -> dict[str, str]:
     }
 
 
-def _used(columns: Mapping[str, str], shown: list[sections.Section]) -> dict[str, str]:
+def _used(shown: list[sections.Section]) -> dict[str, str]:
     """Return the explanations of the columns that some table on the page has."""
-    used = {h for s in shown for grid in (s.table, s.levels) if grid for h in grid.headings}
-    return {name: text for name, text in columns.items() if name in used}
+    used = {heading for section in shown for heading in section.table.headings}
+    return {column.heading: column.text for column in COLUMNS if column.heading in used}
 
 
 def _when(stamp: float | None) -> str:

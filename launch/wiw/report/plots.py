@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,8 +16,8 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormat
 
 from wiw.arms import BASELINE
 from wiw.report import words
-from wiw.report.measure import compared, label, measure, measured
-from wiw.results import Row
+from wiw.report.measure import compared, measure
+from wiw.rows import Row
 from wiw_core.metrics import THINKING
 from wiw_core.statistics import Interval
 
@@ -43,7 +44,7 @@ def outcome(rows: Sequence[Row]) -> Plot:
     what = measure(rows[0])
     figure, axes = _axes(len(rows))
     for y, row in enumerate(rows):
-        _whisker(axes, y, measured(row))
+        _whisker(axes, y, row.primary)
     axes.set_xlim(-0.02 * what.top, 1.02 * what.top)
     axes.set_xlabel(what.label)
     return _plot(figure, axes, rows, f"{what.name} of each arm, with 95 % intervals")
@@ -83,13 +84,16 @@ def levels(rows: Mapping[str, Sequence[Row]], arms: Sequence[Row]) -> Plot | Non
         return None
     what = measure(arms[0])
     figure, axes = _axes(len(arms), ROW_IN * max(1.0, len(rows) / 2))
-    place = {label(row): y for y, row in enumerate(arms)}
+    place = {row.arm: y for y, row in enumerate(arms)}
     for k, (level, mine) in enumerate(rows.items()):
-        look = {"color": COLOURS[k % len(COLOURS)], "marker": MARKERS[k % len(MARKERS)]}
+        look: dict[str, Any] = {
+            "color": COLOURS[k % len(COLOURS)],
+            "marker": MARKERS[k % len(MARKERS)],
+        }
         shift = 0.6 * ((k + 0.5) / len(rows) - 0.5)
         axes.plot([], [], linestyle="", label=level, **look)
         for row in mine:
-            _whisker(axes, place[label(row)] + shift, measured(row), **look)
+            _whisker(axes, place[row.arm] + shift, row.primary, **look)
     axes.set_xlim(-0.02 * what.top, 1.02 * what.top)
     axes.set_xlabel(what.label)
     _legend(axes, min(4, len(rows)))
@@ -99,9 +103,7 @@ def levels(rows: Mapping[str, Sequence[Row]], arms: Sequence[Row]) -> Plot | Non
 def cost(rows: Sequence[Row]) -> Plot | None:
     """Return the plot of the measure against seconds per decision; None without any seconds."""
     timed = [
-        row
-        for row in rows
-        if row.summary.seconds.p50 > 0 and not math.isnan(measured(row).estimate)
+        row for row in rows if row.summary.seconds.p50 > 0 and not math.isnan(row.primary.estimate)
     ]
     if not timed:
         return None
@@ -110,8 +112,11 @@ def cost(rows: Sequence[Row]) -> Plot | None:
     axes = figure.add_subplot()
     for row in timed:
         k = rows.index(row)
-        seconds, value = row.summary.seconds, measured(row)
-        look = {"color": COLOURS[k % len(COLOURS)], "marker": MARKERS[k % len(MARKERS)]}
+        seconds, value = row.summary.seconds, row.primary
+        look: dict[str, Any] = {
+            "color": COLOURS[k % len(COLOURS)],
+            "marker": MARKERS[k % len(MARKERS)],
+        }
         if math.isfinite(value.low) and math.isfinite(value.high):
             axes.plot([seconds.p50] * 2, [value.low, value.high], color=look["color"], linewidth=2)
         axes.plot([seconds.p50, seconds.p95], [value.estimate] * 2, color=look["color"], alpha=0.45)
@@ -120,7 +125,7 @@ def cost(rows: Sequence[Row]) -> Plot | None:
             value.estimate,
             linestyle="",
             markersize=7,
-            label=words.short(label(row)),
+            label=words.short(row.arm),
             **look,
         )
     axes.set_xscale("log")
@@ -190,7 +195,7 @@ def _legend(axes: Any, columns: int, handles: Sequence[Any] = (), **more: Any) -
 
 
 def _plot(figure: Figure, axes: Any, rows: Sequence[Row], title: str) -> Plot:
-    axes.set_yticks(range(len(rows)), [words.short(label(row)) for row in rows])
+    axes.set_yticks(range(len(rows)), [words.short(row.arm) for row in rows])
     axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.grid(axis="x", color=INK, alpha=0.15, linewidth=0.6)
     axes.xaxis.set_major_locator(MaxNLocator(5))
@@ -211,4 +216,5 @@ def _svg(figure: Figure, axes: Any, salt: str, title: str) -> str:
         figure.savefig(written, format="svg", transparent=True, metadata={"Date": None})
     svg = written.getvalue()
     svg = svg[svg.index("<svg") :].replace(INK, "currentColor")
+    svg = re.sub(r'<g id="[^"]*"', "<g", svg)  # not used, and the same in every plot of a page
     return svg.replace("<svg ", f'<svg role="img" aria-label="{escape(title)}" ', 1)

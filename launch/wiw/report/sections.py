@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from wiw import results
 from wiw.arms import get_arm
 from wiw.report import facts, plots, site, words
-from wiw.report.measure import label
 from wiw.report.strips import Film
+from wiw.serving import definition
 from wiw.study import Study
 from wiw_core.errors import WiwError
 from wiw_core.metrics import THINKING
@@ -48,10 +49,10 @@ class Section:
     cell_text: str = ""
 
 
-def make(
+def of_task(
     study: Study,
     task: str,
-    rows: Sequence[results.Row],
+    table: results.Table,
     records: Mapping[str, results.Records],
     films: Mapping[tuple[str, str], Film],
 ) -> Section:
@@ -59,37 +60,71 @@ def make(
 
     Parameters
     ----------
-    rows : sequence of Row
-        Of this task, in the order of the table.
     records : mapping
-        By arm, then by episode.
+        By row, then by episode.
     films : mapping
-        By arm and episode.
+        By row and episode.
     """
-    graded = _by_level(task, records)
-    drawn = [
-        plots.outcome(rows),
-        plots.differences(rows),
-        plots.levels(graded, rows),
-        plots.cost(rows),
-        plots.stages(rows),
-    ]
-    return Section(
-        name=task,
-        anchor=task,
-        text=_about(task),
-        caption=results.NOTE,
-        table=Grid(results.HEADINGS, [results.cells(row) for row in rows]),
-        levels=_levels(graded),
-        stages=stage_table(rows),
-        plots=[plot for plot in drawn if plot is not None],
+    rows = [row for row in table.rows if row.task == task]
+    graded = by_level(row for row in table.levels if row.task == task)
+    return replace(
+        _numbers(task, _about(task), rows, graded),
         arms=list(records),
         film=_featured(films),
         filmed=sorted({episode_id for _, episode_id in films}),
         matrix=_matrix(study, task, records),
-        graded=any(e.episode.difficulty for mine in records.values() for e in mine.values()),
-        cell_text="The number is that of primitive actions.",
+        graded=bool(graded),
+        cell_text=_cell_text(rows),
     )
+
+
+def of_family(family: str, table: results.Table) -> Section:
+    """Return the section of the tasks of a family together."""
+    tasks = [name for name in results.by_task(table.rows) if definition(name).family == family]
+    text = f"The tasks {', '.join(tasks)} together: every episode counts the same."
+    rows = [row for row in table.pooled if row.task == family]
+    return _numbers(family, text, rows, {})
+
+
+def _numbers(
+    name: str,
+    text: str,
+    rows: Sequence[results.Row],
+    graded: Mapping[str, Sequence[results.Row]],
+) -> Section:
+    """Return a section with tables and plots alone."""
+    drawn = (
+        []
+        if not any(row.summary.n for row in rows)
+        else [
+            plots.outcome(rows),
+            plots.differences(rows),
+            plots.levels(graded, rows),
+            plots.cost(rows),
+            plots.stages(rows),
+        ]
+    )
+    return Section(
+        name=name,
+        anchor=site.anchor(name),
+        text=text,
+        caption=results.NOTE,
+        table=_grid(rows) if drawn else Grid((), ()),
+        levels=_level_grid(graded) if len(graded) > 1 else None,
+        stages=stage_table(rows),
+        plots=[plot for plot in drawn if plot is not None],
+    )
+
+
+def _grid(rows: Sequence[results.Row]) -> Grid:
+    """Return the table of these rows, with the columns that say something."""
+    keep = results.shown(rows)
+    cells = [results.cells(row) for row in rows]
+    return Grid(_at(keep, results.HEADINGS), [_at(keep, line) for line in cells])
+
+
+def _at(indices: Iterable[int], line: Sequence[str]) -> list[str]:
+    return [line[i] for i in indices]
 
 
 def stage_table(rows: Sequence[results.Row]) -> Grid:
@@ -99,7 +134,7 @@ def stage_table(rows: Sequence[results.Row]) -> Grid:
     for row in rows:
         found = [row.summary.seconds_by_stage.get(stage) for stage in THINKING]
         cells = [f"{number(f.p50, 3)}/{number(f.p95, 3)}" if f is not None else "–" for f in found]
-        table.append((label(row), *cells))
+        table.append((row.arm, *cells))
     return Grid(("arm", *THINKING), table)
 
 
@@ -111,7 +146,7 @@ def fault_table(rows: Sequence[results.Row]) -> Grid:
             whole = row.summary.n - row.faults
             table.append(
                 (
-                    f"{row.task} / {label(row)}",
+                    f"{row.task} / {row.arm}",
                     code,
                     f"{count} of {row.summary.n}",
                     f"{results.interval(row.summary.success)} of {whole}",
@@ -130,35 +165,22 @@ def _about(task: str) -> str:
         return ""
 
 
-def _by_level(task: str, records: Mapping[str, results.Records]) -> dict[str, list[results.Row]]:
+def by_level(rows: Iterable[results.Row]) -> dict[str, list[results.Row]]:
     """Return the rows of each difficulty, easiest first."""
-    found = {r.episode.difficulty for mine in records.values() for r in mine.values()} - {""}
+    found: dict[str, list[results.Row]] = {}
+    for row in rows:
+        found.setdefault(row.difficulty, []).append(row)
     known = [level for level in LEVELS if level in found]
-    return {
-        level: results.tabulate(
-            {
-                (task, arm): {
-                    episode_id: record
-                    for episode_id, record in mine.items()
-                    if record.episode.difficulty == level
-                }
-                for arm, mine in records.items()
-            }
-        )
-        for level in [*known, *sorted(found - set(known))]
-    }
+    return {level: found[level] for level in [*known, *sorted(found.keys() - set(known))]}
 
 
-def _levels(graded: Mapping[str, Sequence[results.Row]]) -> Grid | None:
-    if len(graded) < 2:
-        return None
-    headings = (results.HEADINGS[0], "level", *results.HEADINGS[1:])
-    table = []
-    for level, rows in graded.items():
-        for row in rows:
-            first, *rest = results.cells(row)
-            table.append((first, level, *rest))
-    return Grid(headings, table)
+def _level_grid(graded: Mapping[str, Sequence[results.Row]]) -> Grid:
+    every = [row for rows in graded.values() for row in rows]
+    grid = _grid(every)
+    lines = [
+        (line[0], row.difficulty, *line[1:]) for row, line in zip(every, grid.rows, strict=True)
+    ]
+    return Grid((grid.headings[0], "level", *grid.headings[1:]), lines)
 
 
 def _featured(films: Mapping[tuple[str, str], Film]) -> Film | None:
@@ -188,12 +210,18 @@ def _matrix(
 
 
 def _cell(episode_id: str, arm: str, end: Mapping[str, Any]) -> dict[str, str]:
-    sign = words.SIGNS[end["outcome"]]
-    shown = end["code"].split()[0] if end["fault"] else str(end["actions"])
-    said = end["code"] or f"{end['actions']} actions"
+    scored = math.isfinite(end["score"])
+    number = f"{end['score']:.0f}" if scored else str(end["actions"])
+    said = f"score {number}" if scored else f"{number} actions"
     return {
         "outcome": end["outcome"],
         "anchor": site.anchor(arm),
-        "text": f"{sign} {shown}",
-        "label": f"{episode_id}, {arm}: {end['status']}, {said}",
+        "text": f"{words.SIGNS[end['outcome']]} {end['code'].partition(' ')[0] or number}",
+        "label": f"{episode_id}, {arm}: {end['status']}, {end['code'] or said}",
     }
+
+
+def _cell_text(rows: Sequence[results.Row]) -> str:
+    if any(row.metric == "score" for row in rows):
+        return "The number is the score of the answer, 0 to 100."
+    return "The number is that of actions."

@@ -72,6 +72,6 @@ def write(path: Path, html: str) -> None:
         ) from error
 
 
-def anchor(arm: str) -> str:
-    """Return the id of an arm's card, safe in a link."""
-    return quote(arm, safe="@").replace("%", "_")
+def anchor(name: str) -> str:
+    """Return the id of a row's card, or of a task's section, safe in a link."""
+    return quote(name, safe="@").replace("%", "_")

@@ -12,28 +12,6 @@ from wiw_core.errors import ErrorCode, WiwError, describe
 from wiw_core.metrics import is_fault
 from wiw_core.plans import Action, Plan
 
-COLUMNS = {
-    "arm": "the imagination under test; proposer, reviser, episodes and seeds are the same",
-    "policy": "proposer and reviser",
-    "level": "difficulty of the episodes, by the task's own measure",
-    "n": "episodes run, those that ended in a fault included",
-    "faults": "episodes cut short by a fault; they count for neither side",
-    "success": "share of the episodes without a fault that succeeded, 95 % Wilson interval",
-    "score": "mean score of the answers, 0 to 100, 95 % interval",
-    "vs none": "difference to the arm without a world model on the same episodes, 95 % paired"
-    " bootstrap interval; one that holds 0 decides nothing",
-    "SPL act.": "success weighted by path length, lengths in actions, 0 to 1",
-    "SPL m": "success weighted by path length, lengths in metres, 0 to 1",
-    "score SPL": "score weighted by path length in metres, 0 to 100",
-    "actions": "primitive actions per episode, mean",
-    "decisions": "decisions per episode, mean",
-    "collisions": "actions that ended in a bump, per episode, mean",
-    "failures": "actions that could not be executed, per episode, mean",
-    "s/dec.": "seconds of thinking per decision, p50/p95",
-    "frames/dec.": "imagined frames per decision, p50/p95",
-}
-"""By column heading, in the order of the legend."""
-
 ABBREVIATIONS = {
     "SPL": "success weighted by path length: 1 if the shortest way was taken, 0 for a failure",
     "p50, p95": "the median, and the value that 95 of 100 stay below",
@@ -55,7 +33,7 @@ STAGES = {
 }
 
 PRIVILEGES = {
-    "oracle_stop": "the environment ends the episode when the robot is at the goal",
+    "oracle_stop": "the environment ends the episode when the goal is reached",
     "target_box": "the box around the object to be named is given in every view",
     "first_target_box": "the box around the object to be named is given in the first view only",
     "object_centroids": "the centroids of the objects on the table are given, without names",

@@ -12,7 +12,6 @@ from wiw_core.geometry import Pose3
 from wiw_core.plans import Action, ActionSpec, Plan
 from wiw_core.rollouts import RolloutRequest
 
-
 _TOOL = Pose3(0.205, 0.005, 1.005, 1.0, 0.0, 0.0, 0.0)
 """Over the middle of the table, looking down: the middle of a voxel, within every arm's reach."""
 

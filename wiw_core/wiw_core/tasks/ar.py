@@ -19,6 +19,11 @@ BUDGET = 10
 STOP_CONFIDENCE = 0.95
 """Probability of the best label at which the robot answers (appendix B.1)."""
 
+TARGET_BOX = "target_box"
+"""Privilege: the object's box is given in every view that shows it, as published."""
+FIRST_TARGET_BOX = "first_target_box"
+"""Privilege: the box is given in the first observation only; it says which object is asked for."""
+
 
 @dataclass(frozen=True)
 class ActiveRecognition:
@@ -26,6 +31,11 @@ class ActiveRecognition:
 
     The target's box comes from the environment, as published, and is named among the privileges.
     Metrics: accuracy of the final answer and mean actions.
+
+    Attributes
+    ----------
+    privileges : tuple of str
+        What the policy is given beyond sensors.
     """
 
     name: str = "ar"
@@ -39,3 +49,12 @@ class ActiveRecognition:
     proposer: str = "heuristic"
     reviser: str = "recognise"
     stop_confidence: float = STOP_CONFIDENCE
+    privileges: tuple[str, ...] = (TARGET_BOX,)
+
+
+@dataclass(frozen=True)
+class UnboxedRecognition(ActiveRecognition):
+    """The same episodes, but the policy follows the object itself from the second look on."""
+
+    name: str = "ar_unboxed"
+    privileges: tuple[str, ...] = (FIRST_TARGET_BOX,)

@@ -19,6 +19,9 @@ BUDGET = 20
 SUCCESS_RADIUS_M = 0.5
 """Geodesic metres to the goal at which the environment stops the episode (appendix B.2)."""
 
+ORACLE_STOP = "oracle_stop"
+"""Privilege: the environment ends the episode within the success radius, as published."""
+
 
 @dataclass(frozen=True)
 class ImageGoalNavigation:
@@ -26,6 +29,11 @@ class ImageGoalNavigation:
 
     The oracle stop is part of the published protocol and is named among the episode's privileges.
     Success rate, SPL in actions (the authors' form) and SPL in metres: :mod:`wiw_core.metrics`.
+
+    Attributes
+    ----------
+    privileges : tuple of str
+        What the policy is given beyond sensors.
     """
 
     name: str = "ignav"
@@ -39,3 +47,16 @@ class ImageGoalNavigation:
     proposer: str = "heuristic"
     reviser: str = "place"
     success_radius_m: float = SUCCESS_RADIUS_M
+    privileges: tuple[str, ...] = (ORACLE_STOP,)
+
+
+@dataclass(frozen=True)
+class SelfStopNavigation(ImageGoalNavigation):
+    """The same episodes, but the policy says when it is there.
+
+    Success is being within the radius where the episode ends: at the policy's ``STOP``, or where
+    the budget leaves it.
+    """
+
+    name: str = "ignav_self_stop"
+    privileges: tuple[str, ...] = ()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -13,6 +13,8 @@ from wiw_env_bridge.episodes.files import corrupt, read_rows, write_rows
 
 FILES = {"aeqa": "aeqa_v2.jsonl", "ar": "ar_v2.jsonl", "ignav": "ignav_v2.jsonl"}
 """The episode file of each task."""
+VARIANTS = {"ar_unboxed": "ar", "ignav_self_stop": "ignav"}
+"""Tasks that are solved on the very episodes, ids included, of another one."""
 _TEXTS = ("answers", "partial", "evidence")
 _ASKED = ("question", "category", "form", *_TEXTS, "places")
 
@@ -72,8 +74,10 @@ def load_episodes(task: str) -> tuple[EpisodeRecord, ...]:
     WiwError
         ``UNKNOWN_TASK``; ``RECORD_CORRUPT`` if the file is not what its header says.
     """
+    if task in VARIANTS:
+        return tuple(replace(record, task=task) for record in load_episodes(VARIANTS[task]))
     if task not in FILES:
-        raise unknown_name(ErrorCode.UNKNOWN_TASK, "task", task, FILES)
+        raise unknown_name(ErrorCode.UNKNOWN_TASK, "task", task, (*FILES, *VARIANTS))
     return parse_episodes(resources.files(__package__).joinpath(FILES[task]).read_text("utf-8"))
 
 

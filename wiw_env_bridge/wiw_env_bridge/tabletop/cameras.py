@@ -70,7 +70,7 @@ def look_at(
 
 _MIDDLE = (0.2, 0.0, 0.8)
 CAMERAS: dict[str, Camera] = {
-    "front": Camera(look_at((1.3, 0.0, 1.55), (0.17, 0.0, 0.84)), math.radians(36)),
+    "front": Camera(look_at((1.3, 0.0, 1.55), (0.17, 0.0, 0.9)), math.radians(42)),
     "wrist": Camera(
         look_at((0.07, 0.0, 0.02), (0.02, 0.0, 0.2), up=(1.0, 0.0, 0.0)),
         math.radians(75),
@@ -156,9 +156,7 @@ class TableRenderer:
     def _picture(self, name: str, height: int, width: int) -> Rgb:
         canvas, table = self._now()
         camera = CAMERAS[name]
-        canvas.draw(
-            camera.pose(table), (0, 0, width, height), camera.half_tangents(height, width)
-        )
+        canvas.draw(camera.pose(table), (0, 0, width, height), camera.half_tangents(height, width))
         rgb, _ = canvas.read(height, width, depth=False)
         return np.ascontiguousarray(rgb[::-1])
 

@@ -55,11 +55,17 @@ def company(
     """Return ``count`` other colours; each pair, ``named`` included, is HUE_GAP_DEG apart."""
     chosen: list[str] = []
     while len(chosen) < count:
-        free = [
-            c for c in among if all(hue_gap_deg(c, o) >= HUE_GAP_DEG for o in (named, *chosen))
-        ]
+        free = [c for c in among if all(hue_gap_deg(c, o) >= HUE_GAP_DEG for o in (named, *chosen))]
         if not free:
             chosen.clear()
             continue
         chosen.append(free[int(rng.integers(len(free)))])
     return tuple(chosen)
+
+
+def mixed(
+    rng: np.random.Generator, named: str, others: tuple[str, ...]
+) -> tuple[tuple[str, ...], int]:
+    """Return the colours with ``named`` somewhere among them, and its index."""
+    index = int(rng.integers(len(others) + 1))
+    return (*others[:index], named, *others[index:]), index

@@ -18,7 +18,6 @@ from wiw_core.tasks.manipulation import PushButtons, SlideBlock, SquarePeg, Stac
 from wiw_env_bridge.tabletop import episodes
 from wiw_env_bridge.tabletop.cameras import CAMERAS, TableRenderer, check_size
 from wiw_env_bridge.tabletop.table import Outcome, Pace, Table, TableState, never
-from wiw_env_bridge.tabletop.tasks import make_scene
 
 TASKS: dict[str, Task] = {
     task.name: task for task in (PushButtons(), SlideBlock(), SquarePeg(), StackCups())
@@ -146,7 +145,7 @@ class TabletopEnvironment:
             raise unknown_name(ErrorCode.UNKNOWN_EPISODE, "episode", episode_id, records)
         self._open = None
         record = records[episode_id]
-        table = Table(make_scene(task, record.scene, record.variation))
+        table = Table(record.layout())
         self._renderer.open(table)
         views = self._views or tuple(TASKS[task].views)
         self._open = _OpenEpisode(record, TASKS[task], table, views)

@@ -15,10 +15,10 @@ from scipy.spatial.transform import Rotation
 
 from wiw_core.arm import tool_pose
 from wiw_core.errors import ErrorCode, WiwError
-from wiw_core.geometry import Pose3
+from wiw_core.geometry import Array, Pose3
 from wiw_core.plans import Action, Plan
 from wiw_core.tasks.manipulation import HORIZON
-from wiw_env_bridge.tabletop.layout import Array, flat_m, middle
+from wiw_env_bridge.tabletop.layout import flat_m, middle
 from wiw_env_bridge.tabletop.panda import TABLE_TOP_M
 from wiw_env_bridge.tabletop.scene import TableScene
 from wiw_env_bridge.tabletop.tasks.push_buttons import HEIGHT_M, TRAVEL_M, ButtonsScene
@@ -149,7 +149,9 @@ def _plan(*actions: Action) -> Plan:
     return Plan(actions)
 
 
-def _to(place: Sequence[float] | Array, z_m: float, yaw_rad: float = 0.0, *, opened: bool) -> Action:
+def _to(
+    place: Sequence[float] | Array, z_m: float, yaw_rad: float = 0.0, *, opened: bool
+) -> Action:
     """Return the tool pose over (x, y) at height ``z_m``, straight down.
 
     Half a turn makes no difference to the gripper, so the yaw is brought to within a quarter turn.

@@ -13,8 +13,8 @@ ROOM_X, ROOM_Y, CEILING_M = (-1.5, 2.5), (-2.0, 2.0), 2.6
 WORLD_HEAD = """<statistic extent="2" center="0.2 0 0.8"/>
 <visual><quality numslices="16" numstacks="10" numquads="1" shadowsize="0" offsamples="0"/>
 <headlight ambient=".42 .42 .42" diffuse=".22 .22 .22" specular="0 0 0"/></visual>
-<asset><texture name="wood" type="2d" builtin="checker" rgb1=".60 .50 .40" rgb2=".58 .48 .38" width="128"
- height="128"/><material name="wood" texture="wood" texrepeat="8 12" specular=".1"/>
+<asset><texture name="wood" type="2d" builtin="checker" rgb1=".60 .50 .40" rgb2=".58 .48 .38"
+ width="128" height="128"/><material name="wood" texture="wood" texrepeat="8 12" specular=".1"/>
 <texture name="tiles" type="2d" builtin="checker" rgb1=".55 .55 .57" rgb2=".5 .5 .52" width="64"
  height="64"/><material name="tiles" texture="tiles" texrepeat="12 12"/></asset>"""
 """Textures and lights; coarse solids and no shadows, which are slow without a GPU."""

@@ -68,7 +68,7 @@ class Grasp:
 
     def state(self) -> bytes:
         """Return what the welds hold: it lies in the model, not in the simulator's state."""
-        return self._model.eq_data[self._welds].tobytes()
+        return bytes(self._model.eq_data[self._welds].tobytes())
 
     def restore(self, state: bytes) -> None:
         """Return to a :meth:`state`."""

@@ -6,12 +6,10 @@ from collections.abc import Sequence
 
 import mujoco
 import numpy as np
-import numpy.typing as npt
 
+from wiw_core.geometry import Array
 from wiw_env_bridge.mujoco.mjcf import numbers
 from wiw_env_bridge.tabletop.colours import Rgb
-
-Array = npt.NDArray[np.float64]
 
 WHITE: Rgb = (1.0, 1.0, 1.0)
 DARK: Rgb = (0.16, 0.16, 0.18)

@@ -32,9 +32,9 @@ PADS = ("panda_left_pad", "panda_right_pad")
 class Link(NamedTuple):
     """A row of the Denavit-Hartenberg table (Craig's convention) and its joint.
 
-    ``a_m``, ``alpha_rad`` lead from the previous joint, ``d_m`` runs along this one. ``low_rad`` and
-    ``high_rad`` limit it; ``torque_nm`` is the most it exerts; ``trip_nm`` is the external torque at
-    which it counts as a collision (the upper thresholds of libfranka's examples).
+    ``a_m``, ``alpha_rad`` lead from the previous joint, ``d_m`` runs along this one. ``low_rad``
+    and ``high_rad`` limit it; ``torque_nm`` is the most it exerts; ``trip_nm`` is the external
+    torque at which it counts as a collision (the upper thresholds of libfranka's examples).
     """
 
     a_m: float
@@ -61,10 +61,10 @@ LINKS = (
 READY_RAD = (0.0, -math.pi / 4, 0.0, -3 * math.pi / 4, 0.0, math.pi / 2, math.pi / 4)
 """Where an episode begins: tool straight down, 0.49 m above the table."""
 
-STIFFNESS = (4500.0, 4500.0, 3500.0, 3500.0, 2000.0, 2000.0, 2000.0)
+STIFFNESS = (3000.0, 3000.0, 2000.0, 2000.0, 1000.0, 1000.0, 1000.0)
 """N m/rad of each joint's position servo."""
-DAMPING = (450.0, 450.0, 350.0, 350.0, 200.0, 200.0, 200.0)
-"""N m s/rad of the same."""
+DAMPING = (120.0, 120.0, 70.0, 70.0, 28.0, 28.0, 28.0)
+"""N m s/rad of the same: nearly critical, and stable when a servo is at its greatest torque."""
 GRIP_N = 30.0
 """Greatest force that closes the fingers."""
 
@@ -88,11 +88,15 @@ _SOLIDS: tuple[tuple[str, ...], ...] = (
 _TOUCHING_FROM = 4
 """Links below this one cannot reach anything: they have no contacts."""
 
-DEFAULTS = """<default class="look"><geom contype="0" conaffinity="0"/></default>
+DEFAULTS = """<geom friction=".5 .01 .001"/>
+<default class="look"><geom contype="0" conaffinity="0"/></default>
 <default class="arm"><geom contype="2" conaffinity="1"/></default>
-<default class="pad"><geom contype="2" conaffinity="1" friction="1.5 .05 .001" solref=".01 1"
+<default class="pad"><geom contype="2" conaffinity="1" friction=".8 .02 .001" solref=".01 1"
  condim="4"/></default>"""
-"""Arm solids touch objects and the table (contype 1), never each other."""
+"""Arm solids touch objects and the table (contype 1), never each other.
+
+The friction of the pads times that of the table stays below 1: what is pushed cannot jam.
+"""
 
 
 def arm_mjcf() -> str:
@@ -133,7 +137,7 @@ def _link(index: int, inner: str) -> str:
     geoms = "".join(f'<geom class="{kind}" mass="{mass}" {solid}/>' for solid in solids)
     return (
         f'<body name="panda_link{index}" pos="{_text(place)}" quat="{_text(turn)}" gravcomp="1">'
-        f'<joint name="{JOINTS[index - 1]}" axis="0 0 1" armature=".1" damping="1"'
+        f'<joint name="{JOINTS[index - 1]}" axis="0 0 1" armature=".2" damping="1"'
         f' range="{link.low_rad} {link.high_rad}"/>{geoms}{inner}</body>'
     )
 

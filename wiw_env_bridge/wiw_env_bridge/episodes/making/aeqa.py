@@ -42,8 +42,8 @@ def make(
 ) -> Iterable[EpisodeRecord]:
     """Yield ``rounds`` episodes per scene, scene after scene and round after round.
 
-    Each one is of the category, form, answer and difficulty that were rarest so far, so that no
-    answer is a good guess.
+    Each one is of the category, answer in it, form and difficulty that were rarest so far, so that
+    no answer is a good guess.
     """
     offered = {scene: _chances(renderer, scene, seed) for scene in scenes}
     used: Counter[tuple[str, ...]] = Counter()
@@ -90,21 +90,21 @@ def _chances(renderer: Renderer, scene: int, seed: int) -> list[Chance]:
 def _rarest(
     chances: list[Chance], used: Counter[tuple[str, ...]], rng: np.random.Generator
 ) -> Chance:
-    """Return a chance of the rarest category, form in it and answer in that, and count it."""
+    """Return a chance of the rarest category, answer in that, and form, and count it."""
 
     def rarity(chance: Chance) -> tuple[int, ...]:
         q = chance.question
         return (
             used["category", q.category],
             CATEGORIES.index(q.category),
-            used["answer", q.form, q.answers[0]],
+            used["answer", q.category, q.answers[0]],
             used["form", q.form],
         )
 
     order = [chances[k] for k in rng.permutation(len(chances))]
     chance: Chance = min(order, key=rarity)
     q = chance.question
-    used.update([("category", q.category), ("form", q.form), ("answer", q.form, q.answers[0])])
+    used.update([("category", q.category), ("form", q.form), ("answer", q.category, q.answers[0])])
     return chance
 
 

@@ -8,8 +8,8 @@ from wiw_core.contracts import Task
 from wiw_core.geometry import Pose2
 from wiw_core.observation import Episode, SceneObject
 from wiw_core.tasks.aeqa import ActiveQuestionAnswering
-from wiw_core.tasks.ar import ActiveRecognition
-from wiw_core.tasks.ignav import ImageGoalNavigation
+from wiw_core.tasks.ar import ActiveRecognition, UnboxedRecognition
+from wiw_core.tasks.ignav import ImageGoalNavigation, SelfStopNavigation
 from wiw_env_bridge.episodes import EpisodeRecord
 from wiw_env_bridge.mujoco.apartment import Layout
 from wiw_env_bridge.mujoco.goals.object import ObjectGoal
@@ -18,20 +18,17 @@ from wiw_env_bridge.mujoco.goals.question import QuestionGoal
 from wiw_env_bridge.mujoco.renderer import Renderer
 from wiw_env_bridge.mujoco.targets import Target
 
-TASKS: dict[str, Task] = {
-    "aeqa": ActiveQuestionAnswering(),
-    "ar": ActiveRecognition(),
-    "ignav": ImageGoalNavigation(),
-}
+_RECOGNITION = {task.name: task for task in (ActiveRecognition(), UnboxedRecognition())}
+_NAVIGATION = {task.name: task for task in (ImageGoalNavigation(), SelfStopNavigation())}
+TASKS: dict[str, Task] = {"aeqa": ActiveQuestionAnswering(), **_RECOGNITION, **_NAVIGATION}
 """The tasks that apartments have episodes for."""
 
 
 class Goal(Protocol):
     """One episode's goal."""
 
-    @property
-    def target(self) -> Target | None:
-        """The object whose box the views show, if the task grants it."""
+    def boxed(self, step: int) -> Target | None:
+        """Return the object whose box the views show after ``step`` actions, if any."""
         ...
 
     @property
@@ -78,6 +75,6 @@ def make_goal(
     """Return an episode's goal; raises ``ENVIRONMENT_FAILED`` if the apartment does not fit."""
     if record.task == "aeqa":
         return QuestionGoal(record, layout, renderer, detections)
-    if record.task == "ignav":
-        return PlaceGoal(record, layout, renderer)
-    return ObjectGoal(record, layout, renderer)
+    if record.task in _NAVIGATION:
+        return PlaceGoal(_NAVIGATION[record.task], record, layout, renderer)
+    return ObjectGoal(_RECOGNITION[record.task], record, layout, renderer)

@@ -6,20 +6,20 @@ import math
 
 from wiw_core.geometry import Pose2
 from wiw_core.observation import Episode
-from wiw_core.tasks.ar import ActiveRecognition
+from wiw_core.tasks.ar import TARGET_BOX, ActiveRecognition
 from wiw_env_bridge.episodes import EpisodeRecord
 from wiw_env_bridge.mujoco.apartment import Layout
 from wiw_env_bridge.mujoco.goals.public import PlainGoal, misfit, public_episode
 from wiw_env_bridge.mujoco.renderer import Renderer
 from wiw_env_bridge.mujoco.targets import LABELS, Target
 
-_AR = ActiveRecognition()
-
 
 class ObjectGoal(PlainGoal):
     """Active recognition: name the object in the box."""
 
-    def __init__(self, record: EpisodeRecord, layout: Layout, renderer: Renderer) -> None:
+    def __init__(
+        self, task: ActiveRecognition, record: EpisodeRecord, layout: Layout, renderer: Renderer
+    ) -> None:
         target = layout.target(record.target)
         start = record.start
         if (
@@ -28,21 +28,21 @@ class ObjectGoal(PlainGoal):
             or not layout.grid.is_free(start.x_m, start.y_m)
         ):
             raise misfit(record)
-        self._record, self._layout, self._renderer = record, layout, renderer
+        self._task, self._record, self._layout, self._renderer = task, record, layout, renderer
         self._target = target
 
-    @property
-    def target(self) -> Target:
-        """The object to name."""
-        return self._target
+    def boxed(self, step: int) -> Target | None:
+        """Return the object, as long as the task shows its box."""
+        always = TARGET_BOX in self._task.privileges
+        return self._target if always or step == 0 else None
 
     def episode(self) -> Episode:
         """Return the question and the closed set of answers."""
         return public_episode(
             self._record,
             self._layout,
-            _AR.budget,
-            ("target_box",),
+            self._task.budget,
+            self._task.privileges,
             goal_text="What is the object in the box?",
             labels=LABELS,
         )

@@ -9,6 +9,7 @@ from wiw_core.geometry import Pose2
 from wiw_core.observation import Episode, SceneObject, View
 from wiw_env_bridge.episodes import EpisodeRecord
 from wiw_env_bridge.mujoco.apartment import Layout
+from wiw_env_bridge.mujoco.targets import Target
 
 
 class PlainGoal:
@@ -16,6 +17,10 @@ class PlainGoal:
 
     max_actions: int = 0
     """Primitive actions after which the episode ends by itself; 0: as many as the decisions do."""
+
+    def boxed(self, step: int) -> Target | None:
+        """Return the object whose box the views show after ``step`` actions; None here."""
+        return None
 
     def objects(self, pose: Pose2) -> tuple[SceneObject, ...]:
         """Return the objects that the protocol tells of at ``T_map_base``; none here."""

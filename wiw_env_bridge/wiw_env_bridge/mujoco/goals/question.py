@@ -28,7 +28,6 @@ class QuestionGoal(PlainGoal):
         Tell of the objects that are seen, which is named among the privileges.
     """
 
-    target = None
     max_actions = _AEQA.primitives
 
     def __init__(
@@ -36,8 +35,7 @@ class QuestionGoal(PlainGoal):
     ) -> None:
         start, asked = record.start, [q for q in templates.ask(layout) if q.text == record.question]
         if (
-            not asked
-            or asked[0].answers != record.answers
+            (asked and asked[0].answers != record.answers)
             or not layout.grid.is_free(start.x_m, start.y_m)
             or not any(layout.grid.is_free(*place) for place in record.places)
         ):

@@ -13,8 +13,8 @@ from wiw_env_bridge.mujoco.navigation import CELL_M
 from wiw_env_bridge.mujoco.questions import Question
 from wiw_env_bridge.mujoco.renderer import Renderer
 
-SPACING = 7
-"""Cells between places, 0.35 m."""
+SPACING = 8
+"""Cells between places, 0.4 m."""
 PANORAMA_HW = (576, 1024)
 TARGET_PIXELS = 120
 FURNITURE_PIXELS = 500

@@ -15,7 +15,11 @@ CLEARLY_M = 0.3
 """What is closest is closer than anything else by at least this."""
 MOST = 5
 """The largest number that is asked for."""
-_COUNTED_ON = ("table", "cabinet", "counter")  # a desk also has a screen on it
+_BEARERS = ("table", "cabinet", "counter")
+"""Furniture with nothing of its own on top: a desk has a screen."""
+_CLUTTERED = ("shelf", "desk")
+"""Furniture with small things of its own, such as books: where it is, a colour or a number of small
+objects would not be clear."""
 
 Form = Callable[[Facts], Iterator[Question]]
 
@@ -28,9 +32,9 @@ def ask(layout: Layout) -> list[Question]:
 
 def _object_by_colour(facts: Facts) -> Iterator[Question]:
     for room, signs in _known_rooms(facts):
-        for target in _single(facts.in_room(room), colour):
+        for target in _single(facts.in_room(room), colour) if _tidy(facts, room) else ():
             yield _question(
-                f"What is the {colour(target)} object in the {facts.room(room)}?",
+                f"What is the small {colour(target)} object in the {facts.room(room)}?",
                 "object recognition",
                 "object by colour",
                 (shape(target), target.label),
@@ -40,17 +44,16 @@ def _object_by_colour(facts: Facts) -> Iterator[Question]:
 
 
 def _object_on(facts: Facts) -> Iterator[Question]:
-    for room, _ in _known_rooms(facts):
-        for piece, things in _laden(facts, room):
-            if len(things) == 1 and len(facts.pieces(piece.kind)) == 1 and piece.kind != "desk":
-                yield _question(
-                    f"What is on the {piece.kind}?",
-                    "object recognition",
-                    "object on furniture",
-                    (shape(things[0]), things[0].label),
-                    things,
-                    (piece.name,),
-                )
+    for piece, things, name, beside in _laden(facts):
+        if len(things) == 1 and piece.kind in _BEARERS:
+            yield _question(
+                f"What is on the {name}?",
+                "object recognition",
+                "object on furniture",
+                (shape(things[0]), things[0].label),
+                things,
+                *beside,
+            )
 
 
 def _colour_in_room(facts: Facts) -> Iterator[Question]:
@@ -67,19 +70,16 @@ def _colour_in_room(facts: Facts) -> Iterator[Question]:
 
 
 def _colour_on(facts: Facts) -> Iterator[Question]:
-    for room in range(len(facts.layout.plan.rooms)):
-        for piece, things in _laden(facts, room):
-            if len(facts.pieces(piece.kind)) > 1:
-                continue
-            for target in _single(things, shape):
-                yield _question(
-                    f"What colour is the {shape(target)} on the {piece.kind}?",
-                    "attribute recognition",
-                    "colour on furniture",
-                    (colour(target),),
-                    [target],
-                    (piece.name,),
-                )
+    for _, things, name, beside in _laden(facts):
+        for target in _single(things, shape):
+            yield _question(
+                f"What colour is the {shape(target)} on the {name}?",
+                "attribute recognition",
+                "colour on furniture",
+                (colour(target),),
+                [target],
+                *beside,
+            )
 
 
 def _closest_furniture(facts: Facts) -> Iterator[Question]:
@@ -105,7 +105,7 @@ def _closest_furniture(facts: Facts) -> Iterator[Question]:
 
 def _closest_object(facts: Facts) -> Iterator[Question]:
     for piece in facts.layout.furniture:
-        if len(facts.pieces(piece.kind)) > 1:
+        if len(facts.pieces(piece.kind)) > 1 or not _tidy(facts, piece.room):
             continue
         near = sorted(
             (
@@ -118,7 +118,7 @@ def _closest_object(facts: Facts) -> Iterator[Question]:
         target = near[0][1]
         if target.room == piece.room and near[1][0] - near[0][0] >= CLEARLY_M:
             yield _question(
-                f"What is the object closest to the {piece.kind}, but not on it?",
+                f"What is the small object closest to the {piece.kind}, but not on it?",
                 "spatial understanding",
                 "closest object",
                 (target.label,),
@@ -142,24 +142,16 @@ def _how_many_of_a_shape(facts: Facts) -> Iterator[Question]:
 
 def _how_many_in_room(facts: Facts) -> Iterator[Question]:
     for room, signs in _known_rooms(facts):
-        yield from _number(
-            f"How many small objects are in the {facts.room(room)}?",
-            "number in room",
-            facts.in_room(room),
-            signs,
-        )
+        if _tidy(facts, room):
+            text = f"How many small objects are in the {facts.room(room)}?"
+            yield from _number(text, "number in room", facts.in_room(room), signs)
 
 
 def _how_many_on(facts: Facts) -> Iterator[Question]:
-    for room in range(len(facts.layout.plan.rooms)):
-        for piece, things in _laden(facts, room):
-            if piece.kind in _COUNTED_ON and len(facts.pieces(piece.kind)) == 1:
-                yield from _number(
-                    f"How many small objects are on the {piece.kind}?",
-                    "number on furniture",
-                    things,
-                    (piece.name,),
-                )
+    for piece, things, name, beside in _laden(facts):
+        if piece.kind in _BEARERS:
+            text = f"How many small objects are on the {name}?"
+            yield from _number(text, "number on furniture", things, *beside)
 
 
 def _which_room(facts: Facts) -> Iterator[Question]:
@@ -262,19 +254,20 @@ def _question(
     form: str,
     answers: tuple[str, ...],
     things: Iterable[Target],
-    beside: tuple[str, ...],
+    *beside: tuple[str, ...],
     partial: tuple[str, ...] = (),
 ) -> Question:
+    """Return a question about these things; each must show, and one body of each of ``beside``."""
     key = tuple(t.name for t in things)
-    evidence = (*((name,) for name in key), beside)
+    evidence = (*((name,) for name in key), *beside)
     return Question(text, category, form, answers, key, evidence, partial)
 
 
 def _number(
-    text: str, form: str, things: list[Target], beside: tuple[str, ...]
+    text: str, form: str, things: list[Target], *beside: tuple[str, ...]
 ) -> Iterator[Question]:
     if 1 <= len(things) <= MOST:
-        yield _question(text, "counting", form, (str(len(things)),), things, beside)
+        yield _question(text, "counting", form, (str(len(things)),), things, *beside)
 
 
 def _known_rooms(facts: Facts) -> Iterator[tuple[int, tuple[str, ...]]]:
@@ -284,12 +277,30 @@ def _known_rooms(facts: Facts) -> Iterator[tuple[int, tuple[str, ...]]]:
             yield index, signs
 
 
-def _laden(facts: Facts, room: int) -> Iterator[tuple[Placement, list[Target]]]:
-    """Yield the pieces in a room that something stands on, with what does."""
+def _tidy(facts: Facts, room: int) -> bool:
+    """Tell whether the only small objects in a room are targets."""
+    return not any(p.room == room and p.kind in _CLUTTERED for p in facts.layout.furniture)
+
+
+def _laden(
+    facts: Facts,
+) -> Iterator[tuple[Placement, list[Target], str, tuple[tuple[str, ...], ...]]]:
+    """Yield what something stands on: the piece, the things, what to call it, what must show.
+
+    Its kind is enough where the home has one such piece; else its room is named too, if it is the
+    only one there and the room can be told.
+    """
     for piece in facts.layout.furniture:
-        things = [t for t in facts.in_room(room) if facts.support(t) == piece]
-        if things:
-            yield piece, things
+        things = [t for t in facts.in_room(piece.room) if facts.support(t) == piece]
+        alike = facts.pieces(piece.kind)
+        signs = facts.signs(piece.room)
+        if not things:
+            continue
+        if len(alike) == 1:
+            yield piece, things, piece.kind, ((piece.name,),)
+        elif signs and sum(p.room == piece.room for p in alike) == 1:
+            name = f"{piece.kind} in the {facts.room(piece.room)}"
+            yield piece, things, name, ((piece.name,), signs)
 
 
 def _single(things: list[Target], what: Callable[[Target], str]) -> list[Target]:

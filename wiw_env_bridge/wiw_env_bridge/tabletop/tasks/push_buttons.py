@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import mujoco
 import numpy as np
 
-from wiw_env_bridge.tabletop.colours import COLOURS, company
+from wiw_env_bridge.tabletop.colours import COLOURS, company, mixed
 from wiw_env_bridge.tabletop.layout import (
     DARK,
     WHITE,
@@ -15,10 +15,10 @@ from wiw_env_bridge.tabletop.layout import (
     box,
     cylinder,
     flat_m,
-    middle,
     scatter,
 )
 from wiw_env_bridge.tabletop.panda import TABLE_TOP_M
+from wiw_env_bridge.tabletop.tasks.base import BodyScene
 
 VARIATIONS = 50
 """RLBench's number of colour combinations."""
@@ -35,7 +35,7 @@ _CAP_HALF_M = 0.007
 
 
 @dataclass(frozen=True)
-class ButtonsScene:
+class ButtonsScene(BodyScene):
     """One layout. ``userdata[k]`` is 1 once button k was pushed; then its top and rim are white.
 
     To push another button than the named one fails the episode. (RLBench lets it pass; but then
@@ -51,9 +51,7 @@ class ButtonsScene:
         """Draw a layout; the colours depend on the variation alone."""
         palette = np.random.default_rng([VARIATIONS, variation])
         colour = tuple(COLOURS)[variation % len(COLOURS)]
-        others = company(palette, colour, BUTTONS - 1)
-        named = int(rng.integers(BUTTONS))
-        colours = (*others[:named], colour, *others[named:])
+        colours, named = mixed(rng, colour, company(palette, colour, BUTTONS - 1))
         return cls(colours, named, tuple(scatter(rng, BUTTONS, _LOW, _HIGH, _GAP_M)))
 
     @property
@@ -100,10 +98,6 @@ class ButtonsScene:
             model.geom(f"cap{k}").rgba[:3] = WHITE if pushed else COLOURS[colour]
             model.geom(f"rim{k}").rgba[:3] = WHITE if pushed else DARK
 
-    def centroid(self, model: mujoco.MjModel, data: mujoco.MjData, name: str) -> tuple[float, ...]:
-        """Return the middle of a button."""
-        return tuple(map(float, middle(data, name)))
-
     def succeeded(self, model: mujoco.MjModel, data: mujoco.MjData) -> bool:
         """Tell whether the named button was pushed and no other."""
         return bool(data.userdata[self.named] > 0.5) and not self.failed(model, data)
@@ -131,5 +125,7 @@ class ButtonsScene:
             extra='gravcomp="1"',
         )
         base = box((0, 0, -half + 0.011), (BASE_HALF_M, BASE_HALF_M, 0.011), colour)
-        rim = cylinder((0, 0, -half + 0.024), 0.034, 0.002, DARK, solid=False, extra=f'name="rim{k}"')
+        rim = cylinder(
+            (0, 0, -half + 0.024), 0.034, 0.002, DARK, solid=False, extra=f'name="rim{k}"'
+        )
         return body(f"button{k}", (*self.places[k], TABLE_TOP_M + half), base + rim + cap)

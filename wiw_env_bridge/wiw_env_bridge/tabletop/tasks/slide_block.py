@@ -8,9 +8,11 @@ from dataclasses import dataclass
 import mujoco
 import numpy as np
 
+from wiw_core.geometry import Array
 from wiw_env_bridge.tabletop.colours import COLOURS, Rgb
 from wiw_env_bridge.tabletop.layout import body, box, flat_m, middle, share_done
 from wiw_env_bridge.tabletop.panda import TABLE_TOP_M
+from wiw_env_bridge.tabletop.tasks.base import BodyScene
 
 SQUARES = ("green", "blue", "magenta", "yellow")
 """The colours; one variation each."""
@@ -27,16 +29,16 @@ _MIDDLE_LOW, _MIDDLE_HIGH = (0.19, -0.06), (0.25, 0.06)
 
 
 @dataclass(frozen=True)
-class SlideScene:
-    """One layout: the squares stand 16 cm around ``middle``, turned by ``yaw_rad``.
+class SlideScene(BodyScene):
+    """One layout: the squares stand 16 cm around ``centre``, turned by ``yaw_rad``.
 
-    The block is turned alike and stands up to 3 cm off the middle in both directions. Whether the
+    The block is turned alike and stands up to 3 cm off it in both directions. Whether the
     gripper still touches it does not matter.
     """
 
     named: int
     around: tuple[int, ...]
-    middle: tuple[float, float]
+    centre: tuple[float, float]
     start: tuple[float, float]
     yaw_rad: float
 
@@ -44,10 +46,10 @@ class SlideScene:
     def draw(cls, rng: np.random.Generator, variation: int) -> SlideScene:
         """Draw a layout; ``around`` are the squares' directions in quarter turns."""
         around = tuple(int(k) for k in rng.permutation(VARIATIONS))
-        middle = np.round(rng.uniform(_MIDDLE_LOW, _MIDDLE_HIGH), 4)
-        start = np.round(middle + rng.uniform(-_OFFSET_M, _OFFSET_M, 2), 4)
+        centre = np.round(rng.uniform(_MIDDLE_LOW, _MIDDLE_HIGH), 4)
+        start = np.round(centre + rng.uniform(-_OFFSET_M, _OFFSET_M, 2), 4)
         yaw = round(float(rng.uniform(-_TURN_RAD, _TURN_RAD)), 4)
-        return cls(variation, around, _xy(middle), _xy(start), yaw)
+        return cls(variation, around, _xy(centre), _xy(start), yaw)
 
     @property
     def text(self) -> str:
@@ -65,10 +67,15 @@ class SlideScene:
         return ("block", *(f"square{k}" for k in range(VARIATIONS)))
 
     @property
+    def movable(self) -> tuple[str, ...]:
+        """The block."""
+        return ("block",)
+
+    @property
     def effort(self) -> float:
         """How hard it is: metres from the block to the square, and twice those off its axis."""
         angle = self.yaw_rad + self.around[self.named] * math.pi / 2
-        x, y = np.subtract(self.square(self.named), self.start)
+        x, y = (a - b for a, b in zip(self.square(self.named), self.start, strict=True))
         return math.hypot(x, y) + 2.0 * abs(x * math.sin(angle) - y * math.cos(angle))
 
     @property
@@ -80,7 +87,7 @@ class SlideScene:
     def square(self, k: int) -> tuple[float, float]:
         """Return the middle of square k in metres, (x, y)."""
         angle = self.yaw_rad + self.around[k] * math.pi / 2
-        x, y = self.middle
+        x, y = self.centre
         return x + _DISTANCE_M * math.cos(angle), y + _DISTANCE_M * math.sin(angle)
 
     def mjcf(self) -> str:
@@ -96,23 +103,9 @@ class SlideScene:
             )
         return "".join(shapes)
 
-    def watch(self, model: mujoco.MjModel, data: mujoco.MjData) -> None:
-        """Nothing to remember."""
-
-    def paint(self, model: mujoco.MjModel, data: mujoco.MjData) -> None:
-        """Nothing changes its colour."""
-
-    def centroid(self, model: mujoco.MjModel, data: mujoco.MjData, name: str) -> tuple[float, ...]:
-        """Return the middle of the block or of a square."""
-        return tuple(map(float, middle(data, name)))
-
     def succeeded(self, model: mujoco.MjModel, data: mujoco.MjData) -> bool:
         """Tell whether the block lies on the named square."""
-        return self._left_m(data) <= REACHED_M and self._on_table(data)
-
-    def failed(self, model: mujoco.MjModel, data: mujoco.MjData) -> bool:
-        """Tell whether the block fell off the table."""
-        return not self._on_table(data)
+        return self._left_m(data) <= REACHED_M and not self.failed(model, data)
 
     def progress(self, model: mujoco.MjModel, data: mujoco.MjData) -> float:
         """Return the share of the way that the block has come."""
@@ -124,9 +117,6 @@ class SlideScene:
     def _left_m(self, data: mujoco.MjData) -> float:
         return flat_m(middle(data, "block"), self.square(self.named))
 
-    def _on_table(self, data: mujoco.MjData) -> bool:
-        return bool(middle(data, "block")[2] > TABLE_TOP_M - 0.05)
 
-
-def _xy(values: np.ndarray) -> tuple[float, float]:
+def _xy(values: Array) -> tuple[float, float]:
     return float(values[0]), float(values[1])

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import mujoco
 import numpy as np
 
-from wiw_env_bridge.tabletop.colours import COLOURS, Rgb, company
+from wiw_core.geometry import Array
+from wiw_env_bridge.tabletop.colours import COLOURS, Rgb, company, mixed
 from wiw_env_bridge.tabletop.layout import (
     WOOD,
-    Array,
     body,
     box,
     flat_m,
@@ -19,6 +19,7 @@ from wiw_env_bridge.tabletop.layout import (
     tilt_cos,
 )
 from wiw_env_bridge.tabletop.panda import TABLE_TOP_M
+from wiw_env_bridge.tabletop.tasks.base import BodyScene
 
 VARIATIONS = len(COLOURS)
 SPOKES = 3
@@ -39,7 +40,7 @@ _HANDLE: Rgb = (0.36, 0.26, 0.18)
 
 
 @dataclass(frozen=True)
-class PegScene:
+class PegScene(BodyScene):
     """One layout: the plate's middle at ``plate``, the ring's at ``ring``; metres."""
 
     colours: tuple[str, ...]
@@ -51,12 +52,11 @@ class PegScene:
     def draw(cls, rng: np.random.Generator, variation: int) -> PegScene:
         """Draw a layout; the variation is the colour of the named spoke."""
         colour = tuple(COLOURS)[variation]
-        others = company(rng, colour, SPOKES - 1)
-        named = int(rng.integers(SPOKES))
+        colours, named = mixed(rng, colour, company(rng, colour, SPOKES - 1))
         plate = np.round(rng.uniform((0.29, -0.03), (0.33, 0.03)), 4)
         ring = np.round(rng.uniform((0.09, -0.2), (0.16, 0.2)), 4)
         return cls(
-            (*others[:named], colour, *others[named:]),
+            colours,
             named,
             (float(plate[0]), float(plate[1])),
             (float(ring[0]), float(ring[1])),
@@ -78,6 +78,11 @@ class PegScene:
         return ("ring", *(f"spoke{k}" for k in range(SPOKES)))
 
     @property
+    def movable(self) -> tuple[str, ...]:
+        """The ring."""
+        return ("ring",)
+
+    @property
     def effort(self) -> float:
         """How hard it is: metres from the ring to the spoke."""
         return flat_m(self.ring, self.spoke(self.named))
@@ -86,7 +91,9 @@ class PegScene:
     def reach(self) -> tuple[tuple[float, float, float], ...]:
         """Points that the tool must get to, looking down."""
         points = [self.ring, *(self.spoke(k) for k in range(SPOKES))]
-        return tuple((p[0] + HANDLE_M[0], p[1], TABLE_TOP_M + z) for p in points for z in (0.05, 0.2))
+        return tuple(
+            (p[0] + HANDLE_M[0], p[1], TABLE_TOP_M + z) for p in points for z in (0.05, 0.2)
+        )
 
     def spoke(self, k: int) -> tuple[float, float]:
         """Return where spoke k stands in metres, (x, y)."""
@@ -100,34 +107,22 @@ class PegScene:
             box((0, 0, 0), PLATE_HALF_M, WOOD),
         )
         spokes = [
-            body(f"spoke{k}", (*self.spoke(k), _ON_M), box((0, 0, 0), SPOKE_HALF_M, COLOURS[colour]))
+            body(
+                f"spoke{k}", (*self.spoke(k), _ON_M), box((0, 0, 0), SPOKE_HALF_M, COLOURS[colour])
+            )
             for k, colour in enumerate(self.colours)
         ]
         at = (*self.ring, TABLE_TOP_M + RING_HALF_HEIGHT_M)
         return "".join((plate, *spokes, body("ring", at, _ring())))
 
-    def watch(self, model: mujoco.MjModel, data: mujoco.MjData) -> None:
-        """Nothing to remember."""
-
-    def paint(self, model: mujoco.MjModel, data: mujoco.MjData) -> None:
-        """Nothing changes its colour."""
-
-    def centroid(self, model: mujoco.MjModel, data: mujoco.MjData, name: str) -> tuple[float, ...]:
-        """Return the middle of the ring's hole, or of a spoke."""
-        return tuple(map(float, middle(data, name)))
-
     def succeeded(self, model: mujoco.MjModel, data: mujoco.MjData) -> bool:
-        """Tell whether the spoke goes through the hole of a level ring below its half height."""
+        """Tell whether a level ring is around the spoke, below its half height; held or not."""
         ring = middle(data, "ring")
         return (
             self._around(data)
             and tilt_cos(data, "ring") > _LEVEL_COS
             and bool(TABLE_TOP_M < ring[2] < _ON_M)
         )
-
-    def failed(self, model: mujoco.MjModel, data: mujoco.MjData) -> bool:
-        """Tell whether the ring fell off the table."""
-        return bool(middle(data, "ring")[2] < TABLE_TOP_M - 0.05)
 
     def progress(self, model: mujoco.MjModel, data: mujoco.MjData) -> float:
         """Return the share of the ring's way up, across and down that is done."""

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import mujoco
 import numpy as np
 
+from wiw_core.geometry import Array
 from wiw_env_bridge.mujoco.mjcf import numbers
-from wiw_env_bridge.tabletop.colours import COLOURS, Rgb, company
+from wiw_env_bridge.tabletop.colours import COLOURS, Rgb, company, mixed
 from wiw_env_bridge.tabletop.layout import (
-    Array,
     body,
     box,
     cylinder,
@@ -22,6 +22,7 @@ from wiw_env_bridge.tabletop.layout import (
     tilt_cos,
 )
 from wiw_env_bridge.tabletop.panda import TABLE_TOP_M
+from wiw_env_bridge.tabletop.tasks.base import BodyScene
 
 VARIATIONS = len(COLOURS)
 CUPS = 3
@@ -43,7 +44,7 @@ _WALL_RADIUS_M, _WALL_HALF_M = 0.0365, (0.0015, 0.017, 0.036)
 
 
 @dataclass(frozen=True)
-class CupsScene:
+class CupsScene(BodyScene):
     """One layout. The cups are alike, eight-sided and open at the top; any order counts."""
 
     colours: tuple[str, ...]
@@ -54,9 +55,7 @@ class CupsScene:
     def draw(cls, rng: np.random.Generator, variation: int) -> CupsScene:
         """Draw a layout; the variation is the colour of the named cup."""
         colour = tuple(COLOURS)[variation]
-        others = company(rng, colour, CUPS - 1)
-        named = int(rng.integers(CUPS))
-        colours = (*others[:named], colour, *others[named:])
+        colours, named = mixed(rng, colour, company(rng, colour, CUPS - 1))
         return cls(colours, named, tuple(scatter(rng, CUPS, _LOW, _HIGH, _GAP_M)))
 
     @property
@@ -80,6 +79,11 @@ class CupsScene:
         return tuple(name for k, name in enumerate(self.objects) if k != self.named)
 
     @property
+    def movable(self) -> tuple[str, ...]:
+        """The cups."""
+        return self.objects
+
+    @property
     def effort(self) -> float:
         """How hard it is: metres that both cups must be moved."""
         return sum(flat_m(place, self.places[self.named]) for place in self.places)
@@ -98,16 +102,6 @@ class CupsScene:
             for name, place, colour in zip(self.objects, self.places, self.colours, strict=True)
         )
 
-    def watch(self, model: mujoco.MjModel, data: mujoco.MjData) -> None:
-        """Nothing to remember."""
-
-    def paint(self, model: mujoco.MjModel, data: mujoco.MjData) -> None:
-        """Nothing changes its colour."""
-
-    def centroid(self, model: mujoco.MjModel, data: mujoco.MjData, name: str) -> tuple[float, ...]:
-        """Return the middle of a cup."""
-        return tuple(map(float, middle(data, name)))
-
     def stacked(self, data: mujoco.MjData) -> int:
         """Return how many cups are stacked on the named one, one in the other."""
         below, count = f"cup{self.named}", 0
@@ -123,12 +117,8 @@ class CupsScene:
         return count
 
     def succeeded(self, model: mujoco.MjModel, data: mujoco.MjData) -> bool:
-        """Tell whether both other cups are stacked, upright, in the named one on the table."""
+        """Tell whether both other cups are in the named one on the table, upright; held or not."""
         return self.stacked(data) == CUPS - 1
-
-    def failed(self, model: mujoco.MjModel, data: mujoco.MjData) -> bool:
-        """Tell whether a cup fell off the table."""
-        return any(middle(data, name)[2] < TABLE_TOP_M - 0.05 for name in self.objects)
 
     def progress(self, model: mujoco.MjModel, data: mujoco.MjData) -> float:
         """Return the mean over the other cups of the share of their way up, across and down.

@@ -19,9 +19,11 @@ Cell = tuple[int, int]
 CELL_M = 0.05
 REACH_M = 12.0
 """The map is a square of twice this side around the episode's start; farther things are dropped."""
-ROBOT_RADIUS_M = 0.22
-"""Distance from obstacles that routes keep: the robot's 0.15 m and a cell or two of margin."""
+ROBOT_RADII_M = (0.27, 0.21, 0.16)
+"""Distances from obstacles that routes keep, widest first: the robot's 0.15 m and ample margin, or
+less where that leaves nowhere to go."""
 _BUMP_M = 0.02
+_BARRED_M = (0.05, 0.10, 0.15)
 
 
 class FloorMap:
@@ -31,9 +33,13 @@ class FloorMap:
     ----------
     floor, obstacle, ceiling, wall : (N, N) bool
         Cells at which each has been seen; rows along odom y, columns along odom x.
+    barred : (N, N) bool
+        Cells that the middle of the robot could not get to.
+    clearance_m : (N, N) float64
+        Distance to the nearest obstacle seen.
     """
 
-    def __init__(self, robot_radius_m: float = ROBOT_RADIUS_M) -> None:
+    def __init__(self, robot_radius_m: float = ROBOT_RADII_M[0]) -> None:
         self.robot_radius_m = robot_radius_m
         self._half = math.ceil(REACH_M / CELL_M)
         shape = (2 * self._half, 2 * self._half)
@@ -41,6 +47,7 @@ class FloorMap:
         self.obstacle = np.zeros(shape, np.bool_)
         self.ceiling = np.zeros(shape, np.bool_)
         self.wall = np.zeros(shape, np.bool_)
+        self.barred = np.zeros(shape, np.bool_)
         self.clearance_m = np.zeros(shape)
 
     def update(self, observation: Observation) -> None:
@@ -56,15 +63,17 @@ class FloorMap:
         self._refresh()
 
     def bump(self, expected: Pose2, really: Pose2) -> None:
-        """Note an obstacle ahead if a motion ended short of where it should have.
+        """Bar the way ahead if a motion ended short of where it should have.
 
-        Both are poses in odom. The depth camera misses what is lower than :data:`~.sweep.LOWEST_M`.
+        Both are poses in odom. A map cannot show everything: some things are wider than they look.
         """
         if expected.distance_m(really) < _BUMP_M:
             return
-        ahead = really * Pose2(self.robot_radius_m, 0.0)
-        self._mark(self.obstacle, np.array([[ahead.x_m, ahead.y_m]], np.float32))
-        self._refresh()
+        for ahead_m in _BARRED_M:
+            there = really * Pose2(ahead_m, 0.0)
+            row, column = self.cell(there.x_m, there.y_m)
+            self.barred[row - 1 : row + 2, column - 1 : column + 2] = True
+        self.barred[self.cell(really.x_m, really.y_m)] = False
 
     @property
     def free(self) -> Mask:
@@ -79,7 +88,7 @@ class FloorMap:
     @property
     def passable(self) -> Mask:
         """Free cells on which the middle of the robot can be."""
-        return self.free & (self.clearance_m >= self.robot_radius_m)
+        return self.free & ~self.barred & (self.clearance_m >= self.robot_radius_m)
 
     def cell(self, x_m: float, y_m: float) -> Cell:
         """Return the cell of a place in odom, moved to the map's edge if it lies outside."""

@@ -144,6 +144,7 @@ def _blocked(floor_map: FloorMap, start: Pose2, end: Pose2) -> bool:
 
     Moving out of a tight place is never blocked: only a way that comes nearer is.
     """
+    radius_m = floor_map.robot_radius_m
     here = floor_map.clearance_m[floor_map.cell(start.x_m, start.y_m)]
     steps = max(1, math.ceil(start.distance_m(end) / _CHECK_M))
     for k in range(1, steps + 1):
@@ -151,7 +152,7 @@ def _blocked(floor_map: FloorMap, start: Pose2, end: Pose2) -> bool:
         cell = floor_map.cell(
             start.x_m + share * (end.x_m - start.x_m), start.y_m + share * (end.y_m - start.y_m)
         )
-        if floor_map.clearance_m[cell] < min(floor_map.robot_radius_m, here):
+        if floor_map.barred[cell] or floor_map.clearance_m[cell] < min(radius_m, here):
             return True
     return bool(floor_map.unknown[cell])
 

@@ -26,14 +26,15 @@ LINTEL_M, CEILING_M = 2.15, 2.52
 _ROWS = 288
 _STEP_M = 0.04
 _LONGEST_GAP_M = 0.8
+_BESIDE_M = 0.25
 
 
 @dataclass(frozen=True)
 class Sweep:
     """Points (N, 2) in odom, metres: floor, ceiling, obstacles and walls that one panorama shows.
 
-    Floor and ceiling are filled in between vertically neighbouring pixels, so that their points are
-    at most 4 cm apart along a line of sight.
+    What lies between neighbouring pixels of one kind is filled in, so that points are about 4 cm
+    apart whatever the resolution.
     """
 
     floor: Points
@@ -57,8 +58,8 @@ def sweep(observation: Observation) -> Sweep:
     return Sweep(
         floor=_filled(points, valid & (z < FLOOR_BELOW_M)),
         ceiling=_filled(points, valid & (z >= CEILING_M)),
-        obstacles=points[tall][:, :2],
-        walls=points[wall][:, :2],
+        obstacles=_filled(points, tall, _BESIDE_M),
+        walls=_filled(points, wall, _BESIDE_M),
     )
 
 
@@ -100,18 +101,25 @@ def _rays(height: int, width: int, stride: int) -> Points:
     return np.ascontiguousarray(rays, dtype=np.float32)
 
 
-def _filled(points: Points, mask: Mask) -> Points:
-    """Return the (N, 2) masked points and those between vertical neighbours that are both masked.
+def _filled(points: Points, mask: Mask, longest_m: float = _LONGEST_GAP_M) -> Points:
+    """Return the (N, 2) masked points, and those between neighbours that are both masked.
 
-    Between them the surface is flat and nothing hides it, or one of them would not be seen.
+    Between vertical neighbours no more than ``longest_m`` apart, and between horizontal ones, the
+    surface goes on, or one of them would not be seen.
     """
-    pair = mask[:-1] & mask[1:]
-    start, end = points[:-1][pair][:, :2], points[1:][pair][:, :2]
+    flat = points[..., :2]
+    above = _between(flat[:-1], flat[1:], mask[:-1] & mask[1:], longest_m)
+    beside = _between(flat[:, :-1], flat[:, 1:], mask[:, :-1] & mask[:, 1:], _BESIDE_M)
+    return np.concatenate([flat[mask], above, beside])
+
+
+def _between(start: Points, end: Points, pair: Mask, longest_m: float) -> Points:
+    """Return points every 4 cm between pairs that are farther apart than that."""
+    start, end = start[pair], end[pair]
     gap = np.hypot(*(end - start).T)
-    near = gap < _LONGEST_GAP_M
-    start, end, gap = start[near], end[near], gap[near]
-    count = np.maximum(1, np.ceil(gap / _STEP_M)).astype(np.int64)
+    apart = (gap > _STEP_M) & (gap < longest_m)
+    start, end, gap = start[apart], end[apart], gap[apart]
+    count = np.ceil(gap / _STEP_M).astype(np.int64)
     which = np.repeat(np.arange(len(count)), count)
     share = (np.arange(len(which)) - np.repeat(np.cumsum(count) - count, count)) / count[which]
-    between = start[which] + (end - start)[which] * share[:, None].astype(np.float32)
-    return np.concatenate([points[mask][:, :2], between])
+    return start[which] + (end - start)[which] * share[:, None].astype(np.float32)

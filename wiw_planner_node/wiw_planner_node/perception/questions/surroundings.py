@@ -8,7 +8,7 @@ from wiw_core.contracts import DecisionContext
 from wiw_core.geometry import Pose2
 from wiw_core.plans import camera_path
 from wiw_planner_node.perception.mapping.frontiers import Frontier, frontiers
-from wiw_planner_node.perception.mapping.grid import FloorMap
+from wiw_planner_node.perception.mapping.grid import ROBOT_RADII_M, FloorMap
 from wiw_planner_node.perception.mapping.rooms import NOWHERE, Rooms, rooms
 from wiw_planner_node.perception.mapping.routes import Distances, distances
 from wiw_planner_node.perception.questions.objects import ObjectMemory, Thing
@@ -16,7 +16,7 @@ from wiw_planner_node.perception.questions.words import ROOM_SIGNS
 from wiw_planner_node.perception.recognise import Recogniser
 
 _STOOD_M = 0.25
-_CLOSED_M2 = 0.25
+_CLOSED_M2 = 0.4
 
 
 class Surroundings:
@@ -72,8 +72,13 @@ class Surroundings:
         self.memory.update(now)
         self.stood.append(now.base_pose)
         self.rooms = rooms(self.floor)
-        self.ways = distances(self.floor, self.floor.cell(now.base_pose.x_m, now.base_pose.y_m))
-        self.frontiers = [f for f in frontiers(self.floor, self.ways) if not self._looked(f)]
+        here = self.floor.cell(now.base_pose.x_m, now.base_pose.y_m)
+        for radius_m in ROBOT_RADII_M:
+            self.floor.robot_radius_m = radius_m
+            self.ways = distances(self.floor, here)
+            self.frontiers = [f for f in frontiers(self.floor, self.ways) if not self._looked(f)]
+            if self.frontiers:
+                break
 
     @property
     def pose(self) -> Pose2:

@@ -40,7 +40,12 @@ cannot be told."""
 _BUTTON_M, _RIM_M, _RIM_RADIUS_M = 0.776, 0.776, 0.036
 _SQUARE_M, _BLOCK_M, _BLOCK = 0.751, 0.78, Colour(0.0)
 _SPOKE_M, _ON_PLATE_M, _RING_HALF_M, _HOLE_HALF_M = 0.814, 0.798, 0.044, 0.024
+_ON_SPOKE_M = 0.878
+_PALE_SHARE, _NEARLY = 0.3, 0.0
+"""Share of the place around a spoke that is pale if a ring is there; the score of one on top."""
 _CUP_M, _STEP_M = 0.788, 0.03
+_NESTED_M, _LIFT_M = 0.03, 0.15
+"""A cup nearer than this is stacked; one that is not still has the way up and down to go."""
 _FAR_M = 0.5
 """A thing that is nowhere to be seen counts as so far away."""
 
@@ -112,19 +117,30 @@ def _block(first: _First) -> Gauge:
 
 
 def _ring(first: _First) -> Gauge:
-    """How much of the place around a spoke's foot is pale: the named one's minus any other's."""
+    """How pale the place around the named spoke's foot is, if a ring is there.
+
+    Else minus the metres from that spoke to the one that the ring is around, and less still if it
+    is around none; on top of the named spoke, not around it, is nearly there.
+    """
     named = first.place(first.named, _SPOKE_M)
     others = [first.place(colour, _SPOKE_M) for colour in first.others(2)]
 
-    def pale(image: Floats, camera: TableCamera, place: Array) -> float:
-        around = level_polygon(camera, square(place, _RING_HALF_M), _ON_PLATE_M)
-        hole = level_polygon(camera, square(place, _HOLE_HALF_M), _ON_PLATE_M)
+    def pale(image: Floats, camera: TableCamera, place: Array, z_m: float) -> float:
+        around = level_polygon(camera, square(place, _RING_HALF_M), z_m)
+        hole = level_polygon(camera, square(place, _HOLE_HALF_M), z_m)
         return float(whiteness(image)[around & ~hole].mean())
 
     def gauge(rgb: Rgb) -> float:
         image, camera = hsv(rgb), first.camera.at(rgb.shape[:2])
-        right = pale(image, camera, named)
-        return right - max((pale(image, camera, place) for place in others), default=0.0)
+        right = pale(image, camera, named, _ON_PLATE_M)
+        if right >= _PALE_SHARE:
+            return right
+        if pale(image, camera, named, _ON_SPOKE_M) >= _PALE_SHARE:
+            return _NEARLY
+        wrong = [pale(image, camera, place, _ON_PLATE_M) for place in others]
+        if max(wrong, default=0.0) < _PALE_SHARE:
+            return -_FAR_M
+        return -float(np.hypot(*(others[int(np.argmax(wrong))] - named)))
 
     return gauge
 
@@ -144,7 +160,7 @@ def _cups(first: _First) -> Gauge:
         for colour in others:
             place = place_of(image, colour, camera, _CUP_M)
             gap = _FAR_M if place is None else float(np.hypot(*(nested - place).T).min())
-            missed += min(gap, _FAR_M)
+            missed += min(gap if gap < _NESTED_M else gap + _LIFT_M, _FAR_M)
         return -missed
 
     return gauge

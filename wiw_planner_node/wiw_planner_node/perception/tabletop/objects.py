@@ -1,2 +1,75 @@
-def objects_seen(now):
-    raise NotImplementedError
+"""Where the things on a table are, from one RGB-D view: what the privilege of centroids replaces."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from wiw_core.cameras import pinhole
+from wiw_core.errors import ErrorCode, WiwError
+from wiw_core.geometry import Array
+from wiw_core.observation import Observation, Projection, View
+from wiw_planner_node.perception.tabletop.camera import TableCamera
+from wiw_planner_node.perception.tabletop.colours import Mask, coloured, hsv, whiteness
+from wiw_planner_node.perception.tabletop.patches import TABLE_M, hues, on_table
+
+_LOW_M, _HIGH_M = TABLE_M - 0.003, 0.93
+"""Heights between which things stand; the hand at rest is higher."""
+_FEWEST_PIXELS = 12
+_EDGE_PERCENT = 2.0
+
+
+def objects_seen(now: Observation) -> list[Array]:
+    """Return the middles (3,) in metres of the things on the table, in order of y.
+
+    Each patch of one strong colour is a thing, and so is one pale patch: wood and grey are table and
+    arm. A thing's middle is that of the box around the surface that is seen, so that of a thing
+    half hidden is off.
+
+    Raises
+    ------
+    WiwError
+        ``DEPTH_REQUIRED`` if no calibrated perspective view has depth.
+    """
+    view = next((v for v in now.views if _measures(v)), None)
+    if view is None or view.depth is None:
+        raise WiwError(
+            ErrorCode.DEPTH_REQUIRED,
+            "To see where things are takes a perspective view with depth, and there is none.",
+            "Give the robot a depth camera, or use objects_from=centroids.",
+        )
+    camera, image = TableCamera.of(view), hsv(view.rgb)
+    points = _points(view, view.depth)
+    stands = on_table(camera) & (points[..., 2] > _LOW_M) & (points[..., 2] < _HIGH_M)
+    masks = [coloured(image, colour) for colour in hues(image, camera)]
+    masks.append(np.asarray((whiteness(image) > 0.5)))
+    middles = (_middle(points, mask & stands) for mask in masks)
+    return sorted((m for m in middles if m is not None), key=lambda m: (float(m[1]), float(m[0])))
+
+
+def _measures(view: View) -> bool:
+    calibrated = view.projection is Projection.PERSPECTIVE and view.intrinsics[0, 0] > 0.0
+    return calibrated and view.depth is not None
+
+
+def _points(view: View, depth: np.ndarray) -> Array:
+    """Return (H, W, 3) points in the table's frame; NaN where depth is unknown."""
+    known = np.where(np.isfinite(depth) & (depth > 0.0), depth, np.nan)
+    local = pinhole.unproject(known, view.intrinsics)
+    turn, place = view.T_base_camera[:3, :3], view.T_base_camera[:3, 3]
+    return np.asarray(local @ turn.T + place, np.float64)
+
+
+def _middle(points: Array, mask: Mask) -> Array | None:
+    """Return the middle of the box around a mask's largest patch; None if there is none."""
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(
+        mask.astype(np.uint8), connectivity=8
+    )
+    if count < 2:
+        return None
+    largest = 1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA]))
+    if stats[largest, cv2.CC_STAT_AREA] < _FEWEST_PIXELS:
+        return None
+    patch = points[labels == largest]
+    low, high = np.percentile(patch, (_EDGE_PERCENT, 100.0 - _EDGE_PERCENT), axis=0)
+    return np.asarray((low + high) / 2.0, np.float64)
