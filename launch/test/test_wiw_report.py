@@ -12,7 +12,7 @@ import pytest
 from report_page_reader import PageReader
 
 from wiw.evaluate import evaluate
-from wiw.report import write_report
+from wiw.report import strips, write_report
 from wiw.study import Settings, Study
 from wiw_core.errors import ErrorCode, WiwError
 
@@ -99,6 +99,13 @@ def test_no_id_stands_twice_on_a_page(pages):
 def test_pages_show_imagined_beside_real(pages):
     for page in pages[:2]:
         assert "imagined after 1" in page.text and "real after 1" in page.text
+
+
+def test_a_long_plan_is_shown_by_evenly_spaced_frames_and_its_last():
+    frames = tuple(strips.Frame(k, "data:,") for k in range(1, 15))
+    turn = strips.Turn(0, "act", ("forward",) * 14, 14, "", frames, frames[:5], (), 0, "", None, "")
+    assert [after for after, _, _ in turn.columns] == [2, 4, 6, 8, 10, 12, 14]
+    assert [real is not None for _, _, real in turn.columns] == [True, True] + [False] * 5
 
 
 def test_faults_are_shown_with_code_and_sentence_and_escaped(pages):

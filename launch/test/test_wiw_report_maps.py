@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import re
 
@@ -45,7 +46,7 @@ def only(record: EpisodeRecord) -> str:
 
 
 def test_forward_is_up():
-    (x0, y0), (x1, y1) = path(only(driven(["forward"] * 5)))
+    (x0, y0), *_, (x1, y1) = path(only(driven(["forward"] * 5)))
     assert x1 == x0 and y1 < y0
 
 
@@ -56,7 +57,7 @@ def test_left_is_left():
 
 def test_scale_bar_has_the_length_it_says():
     svg = only(driven(["forward"] * 10))
-    (_, y0), (_, y1) = path(svg)
+    (_, y0), *_, (_, y1) = path(svg)
     left, right = (
         float(n) for n in re.search(r'class="bar" d="M([\d.]+),.*?H([\d.]+)V', svg).groups()
     )
@@ -68,6 +69,18 @@ def test_arms_of_an_episode_are_drawn_at_one_scale():
     drawn = maps.draw({"near": driven(["forward"]), "far": driven(["forward"] * 20)})
     lengths = {arm: path(svg)[0][1] - path(svg)[-1][1] for arm, ((_, svg),) in drawn.items()}
     assert abs(lengths["far"] / lengths["near"] - 20) < 0.5
+
+
+def test_way_between_decisions_has_its_corners():
+    assert len(path(only(driven(["forward"] * 3 + ["turn_left"] * 4 + ["forward"] * 2)))) == 10
+
+
+def test_a_bump_is_drawn_straight_to_the_recorded_pose():
+    record = driven(["forward"] * 3 + ["turn_left"] * 4 + ["forward"] * 2)
+    step = dataclasses.replace(record.decisions[0], base_pose=Pose2(0.6, 0.2, math.pi / 2))
+    svg = only(dataclasses.replace(record, decisions=(step,)))
+    (x0, y0), (x1, y1) = path(svg)
+    assert x1 < x0 and y1 < y0
 
 
 def test_turning_on_the_spot_puts_the_decisions_at_one_dot():

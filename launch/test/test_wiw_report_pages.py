@@ -13,7 +13,7 @@ from report_page_reader import PageReader
 from wiw import results
 from wiw.cli import app
 from wiw.columns import COLUMNS
-from wiw.report import facts, plots, sections, words, write_report
+from wiw.report import facts, plots, sections, site, strips, words, write_report
 from wiw.study import Settings, Study
 from wiw_core.decisions import EpisodeResult, EpisodeStatus
 from wiw_core.errors import ErrorCode, WiwError
@@ -205,6 +205,20 @@ def test_a_partly_right_answer_is_neither_a_success_nor_a_failure():
     assert ended(EpisodeStatus.ABORTED_USER, False, 0.0) == "user"
 
 
+def test_the_film_on_the_first_page_is_of_a_model_then_of_the_oracle():
+    turn = strips.Turn(
+        *(0, "act", (), 0, ""), (strips.Frame(1, "data:,"),), (), (), *(0, "", None, "")
+    )
+    films = {
+        (arm, "e"): strips.Film("ignav", arm, "e", "success", None, "", (turn,), 1)
+        for arm in ("copy", "oracle", "warp")
+    }
+    assert sections.featured(films).arm == "warp"
+    del films["warp", "e"]
+    assert sections.featured(films).arm == "oracle"
+    assert sections.featured({}) is None
+
+
 def test_long_names_are_shortened_at_both_ends_and_stay_apart():
     names = [f"a-registered-world-model-with-a-long-name-{size}" for size in ("2b", "14b")]
     shortened = [words.short(name) for name in names]
@@ -215,8 +229,6 @@ def test_long_names_are_shortened_at_both_ends_and_stay_apart():
 def test_a_page_that_cannot_be_written_says_so(study, rows, tmp_path):
     blocked = Study(tmp_path / "run", study.settings)
     blocked.folder.write_text("a file where the folder should be")
-    from wiw.report import site
-
     with pytest.raises(WiwError) as caught:
         site.write(blocked.folder / "report.html", "")
     assert caught.value.code is ErrorCode.RECORDING_FAILED

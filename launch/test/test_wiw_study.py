@@ -9,6 +9,7 @@ import pytest
 
 from wiw import results
 from wiw.arms import DEFAULT_ARMS, arms, get_arm
+from wiw.files import OWNER, WORKERS, join_workers
 from wiw.study import Settings, Study, load
 from wiw_core.decisions import EpisodeResult, EpisodeStatus
 from wiw_core.errors import ErrorCode, WiwError
@@ -94,6 +95,40 @@ def test_fresh_replaces_a_study_and_nothing_else(study, tmp_path):
     with pytest.raises(WiwError, match="no study"):
         Study.open(foreign, SETTINGS, fresh=True)
     assert (foreign / "thesis.txt").exists()
+
+
+def test_killed_while_it_replaces_a_study_it_begins_anew_and_not_in_the_middle(study):
+    record(study, "ignav", "none", "b", EpisodeStatus.SUCCESS)
+    # What a kill in the middle of --fresh leaves: see Study._empty.
+    (study.folder / "run.json").rename(study.folder / "run.json.replaced")
+    again = reopened(study, SETTINGS)
+    assert again.episodes == {} and not list(study.folder.rglob("*.jsonl"))
+    assert not (study.folder / "run.json.replaced").exists()
+
+
+def test_killed_before_it_had_written_anything_whole_it_can_begin_again(tmp_path):
+    for name in ("run.json.partial", OWNER, WORKERS):
+        (tmp_path / name).write_text("{")
+    assert Study.open(tmp_path, SETTINGS).jobs() == []
+
+
+def test_a_study_that_is_open_is_refused_to_another_until_it_is_closed(study):
+    with pytest.raises(WiwError, match="at work") as caught:
+        Study.open(study.folder, SETTINGS)
+    assert caught.value.code is ErrorCode.BUSY
+    assert load(study.folder).settings == SETTINGS  # to read it, nobody need wait
+    assert reopened(study, SETTINGS).episodes == {"ignav": IDS}
+
+
+def test_workers_of_a_killed_command_are_waited_for_and_named_when_they_stay(study, monkeypatch):
+    monkeypatch.setattr("wiw.files.ORPHANS_S", 0.0)
+    with (
+        join_workers(study.folder) as orphan,
+        pytest.raises(WiwError, match=r"\.workers\.lock") as caught,
+    ):
+        reopened(study, SETTINGS)
+    assert caught.value.code is ErrorCode.BUSY and orphan.closed
+    assert reopened(study, SETTINGS).episodes == {"ignav": IDS}
 
 
 def test_other_episodes_than_before_are_refused(study):

@@ -28,7 +28,7 @@ app = typer.Typer(
     "* Is the difference real? `wiw compare runs/eval/ignav/warp runs/eval/ignav/none`\n"
     "* Something does not start: `wiw doctor`",
 )
-console = Console(width=None if sys.stdout.isatty() else 140)
+console = Console(width=None if sys.stdout.isatty() else 160)
 RUN_TASKS = ("ignav", "ar", "push_buttons")
 RUN_EPISODES = 20
 """Paired episodes of ``wiw run``: a few minutes on two cores."""

@@ -101,7 +101,7 @@ COLUMNS = (
 HEADINGS = tuple(column.heading for column in COLUMNS)
 OUTCOMES = sum(not column.cost for column in COLUMNS)
 """The first columns say what came of it, the others what it took."""
-WIDE = 132
+WIDE = 155
 """Columns of the terminal that the whole table needs."""
 _EMPTY = {"", NONE, f"{NONE}/{NONE}"}
 _OPTIONAL = {"score", "vs none", "SPL act.", "SPL m", "score SPL", "coll.", "failed"}

@@ -134,9 +134,8 @@ def _is_study(path: Path) -> bool:
 def _sides(path: Path) -> list[Side]:
     if _is_study(path):
         study = load(path)
-        return [
-            _side(study, task, row) for task in study.settings.tasks for row in study.rows(task)
-        ]
+        every = [(task, row) for task in study.settings.tasks for row in study.rows(task)]
+        return [_side(study, *row) for row in every if (path / "/".join(row)).is_dir()]
     study = load(path.parent.parent)
     return [_side(study, path.parent.name, path.name)]
 
@@ -144,10 +143,11 @@ def _sides(path: Path) -> list[Side]:
 def _side(study: Study, task: str, row: str) -> Side:
     folder = study.folder / task / row
     if task not in study.settings.tasks or not folder.is_dir():
+        known = [f"{t}/{r}" for t in study.settings.tasks for r in study.rows(t)]
         raise WiwError(
             ErrorCode.BAD_PARAMETER,
             f"The study '{study.folder}' has no row '{task}/{row}'.",
-            f"It has: {', '.join(f'{t}/{r}' for t in study.settings.tasks for r in study.rows(t))}",
+            f"It has: {', '.join(known)}.",
         )
     known = study.episodes.get(task, [])
     done = set(finished(folder))

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from wiw.tasks import definition
 from wiw_core.errors import ErrorCode, WiwError, unknown_name
 from wiw_core.registry import ENVIRONMENTS, TASKS, WORLD_MODELS, Kind, Registry
 
@@ -67,8 +68,8 @@ def arguments() -> tuple[Argument, ...]:
     return (
         Argument(
             "env",
-            "mujoco",
-            "Environment that the bridge opens.",
+            "",
+            "Environment that the bridge opens; empty: that of 'task'.",
             _names(ENVIRONMENTS),
             ENVIRONMENTS.unknown,
         ),
@@ -136,7 +137,7 @@ def graph(values: Mapping[str, str]) -> list[NodeSpec]:
             "wiw_env_bridge",
             "env_bridge",
             "wiw_env_bridge.node",
-            {**common, "environment": chosen["env"]},
+            {**common, "environment": chosen["env"] or definition(chosen["task"]).environment},
             required=True,
         ),
         NodeSpec(
@@ -182,7 +183,8 @@ def resolve(values: Mapping[str, str]) -> dict[str, str]:
             raise unknown_name(ErrorCode.BAD_PARAMETER, "launch argument", name, known)
     chosen = {name: values.get(name, argument.default) for name, argument in known.items()}
     for name, argument in known.items():
-        if argument.choices and chosen[name] not in argument.choices:
+        allowed = (argument.default, *argument.choices)
+        if argument.choices and chosen[name] not in allowed:
             raise unknown_name(
                 argument.unknown, f"choice of '{name}'", chosen[name], argument.choices
             )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from wiw.serving import definition
+from wiw.tasks import definition
 from wiw_core.contracts import Metric
 from wiw_core.record_format import EpisodeRecord
 from wiw_core.registry import TASKS, Registry
@@ -25,12 +25,15 @@ def metric_of(name: str) -> Metric:
 def pool(records: Mapping[Key, Records]) -> dict[Key, Records]:
     """Return the records of each family of several tasks, by family and row.
 
-    Episodes are called ``task/id``. A row that one of the tasks lacks is left out: it would be
+    Episodes are called ``task/id``. A variant of another task here, its subclass, is left out: it
+    has the same episodes, which would count twice. A row that one of the tasks lacks is left out: it would be
     compared on other episodes than the rest.
     """
     families: dict[str, list[str]] = {}
-    for task in dict.fromkeys(task for task, _ in records):
-        families.setdefault(definition(task).family, []).append(task)
+    tasks_here = list(dict.fromkeys(task for task, _ in records))
+    for task in tasks_here:
+        if not any(_is_variant(task, other) for other in tasks_here):
+            families.setdefault(definition(task).family, []).append(task)
     rows = dict.fromkeys(row for _, row in records)
     return {
         (family, row): {
@@ -43,6 +46,10 @@ def pool(records: Mapping[Key, Records]) -> dict[Key, Records]:
         for row in rows
         if all((task, row) in records for task in tasks)
     }
+
+
+def _is_variant(task: str, other: str) -> bool:
+    return task != other and isinstance(definition(task), type(definition(other)))
 
 
 def by_difficulty(records: Mapping[Key, Records]) -> dict[str, dict[Key, Records]]:

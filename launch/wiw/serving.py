@@ -7,20 +7,14 @@ from functools import lru_cache
 
 from wiw.arms import get_arm
 from wiw.description import BUILT_IN_MODELS
+from wiw.tasks import definition
 from wiw_core.contracts import Task
 from wiw_core.observation import Projection
-from wiw_core.registry import TASKS, WORLD_MODELS, Registry
+from wiw_core.registry import WORLD_MODELS, Registry
 from wiw_core.rollouts import ModelInfo
 
 ARM_CONTROL, ARM_ACTION = "tool_poses", "tool_pose"
 """The control and the action of an arm: a model with no other control serves arms alone."""
-
-
-@lru_cache(maxsize=None)
-def definition(task: str) -> Task:
-    """Return a task's definition; raises ``UNKNOWN_TASK``, suggesting the nearest name."""
-    found: Task = Registry(TASKS).create(task)
-    return found
 
 
 def serves(task: str, arms: Sequence[str]) -> dict[str, str]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from wiw.arms import get_arm
 from wiw.policies import DEFAULT, PolicyChoice, parse
-from wiw.serving import definition
+from wiw.tasks import definition
 from wiw_core.errors import ErrorCode, WiwError, unknown_name
 from wiw_core.registry import ENVIRONMENTS, TASKS, Registry
 

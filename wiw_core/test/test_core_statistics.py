@@ -12,7 +12,15 @@ from wiw_core.decisions import Decision, DecisionKind, EpisodeResult, EpisodeSta
 from wiw_core.errors import ErrorCode, WiwError
 from wiw_core.metrics import spl_actions, spl_metres, summarise, summarise_records
 from wiw_core.record_format import EpisodeRecord
-from wiw_core.statistics import mean_interval, paired_bootstrap, percentiles, wilson
+from wiw_core.statistics import (
+    holm,
+    mcnemar,
+    mean_interval,
+    paired_bootstrap,
+    percentiles,
+    sign_flip,
+    wilson,
+)
 
 
 def result(success=True, status=None, code=ErrorCode.OK, **fields):
@@ -164,3 +172,79 @@ def test_a_summary_of_nothing_is_defined():
 def test_a_record_without_a_result_is_not_summarised_away():
     with pytest.raises(ValueError, match="without a result"):
         summarise_records([EpisodeRecord(None, {}, (), None)])
+
+
+def test_mcnemar_by_hand():
+    assert mcnemar(0, 0) == 1.0
+    assert mcnemar(3, 3) == 1.0
+    assert mcnemar(0, 5) == pytest.approx(2 / 2**5)
+    assert mcnemar(5, 0) == mcnemar(0, 5)
+    assert mcnemar(1, 7) == pytest.approx(2 * (1 + 8) / 2**8)
+    with pytest.raises(WiwError):
+        mcnemar(-1, 3)
+
+
+def test_sign_flip_of_few_pairs_is_near_the_exact_count():
+    assert sign_flip([1.0, 1.0, 1.0]) == pytest.approx(2 / 2**3, abs=0.02)
+    assert sign_flip([1.0, -1.0]) == 1.0
+    assert sign_flip([0.0, 0.0]) == 1.0
+    assert sign_flip([0.1] * 20) < 0.001  # sums that differ by rounding alone are equal
+    assert sign_flip([1.0, 2.0, 3.0]) == sign_flip([-1.0, -2.0, -3.0])
+    assert math.isnan(sign_flip([])) and math.isnan(sign_flip([1.0, math.nan]))
+
+
+def test_holm_by_hand():
+    assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+    assert holm([0.5, 0.9]) == pytest.approx([1.0, 1.0])
+    assert holm([]) == []
+    assert holm([0.02]) == [0.02]
+    first, unknown = holm([0.02, math.nan])  # what cannot be said was asked all the same
+    assert first == pytest.approx(0.04) and math.isnan(unknown)
+
+
+def test_the_bootstrap_is_the_same_in_one_block_and_in_many(monkeypatch):
+    a, b = [0.0, 1.0, 1.0, 0.5, 0.25], [1.0, 0.0, 0.5, 0.5, 0.0]
+    whole = paired_bootstrap(a, b)
+    monkeypatch.setattr("wiw_core.statistics.BLOCK", 7)
+    assert paired_bootstrap(a, b) == whole
+
+
+def test_a_summary_of_answers_has_score_and_score_weighted_by_path():
+    def answered(number: int, score: float, path_m: float) -> EpisodeResult:
+        status = EpisodeStatus.SUCCESS
+        return EpisodeResult(
+            "aeqa", f"e{number}", 0, status, True, score=score, shortest_m=2.0, path_m=path_m
+        )
+
+    summary = summarise([answered(0, 100.0, 4.0), answered(1, 50.0, 2.0)], [])
+    assert summary.score.estimate == 75.0
+    assert summary.score_spl.estimate == 50.0  # 100 * 2/4 and 50 * 2/2
+
+
+def test_a_summary_of_an_arm_counts_actions_that_failed_and_has_no_path():
+    def moved(number: int, failures: int, collisions: int) -> EpisodeResult:
+        status = EpisodeStatus.FAILURE
+        return EpisodeResult(
+            "push_buttons",
+            f"e{number}",
+            0,
+            status,
+            False,
+            failures=failures,
+            collisions=collisions,
+        )
+
+    summary = summarise([moved(0, 3, 0), moved(1, 0, 1)], [])
+    assert summary.failures.estimate == 1.5 and summary.collisions.estimate == 0.5
+    assert math.isnan(summary.spl_metres.estimate) and math.isnan(summary.score.estimate)
+
+
+def test_a_summary_of_nothing_but_faults_has_no_rate_but_counts_them_as_failures():
+    def died(number: int) -> EpisodeResult:
+        status = EpisodeStatus.ABORTED_FAULT
+        return EpisodeResult("ignav", f"e{number}", 0, status, False, ErrorCode.WM_DIED)
+
+    summary = summarise([died(0), died(1)], [])
+    assert summary.n == 2 and summary.faults == {"2001 WM_DIED": 2}
+    assert math.isnan(summary.success.estimate) and summary.success_all.estimate == 0.0
+    assert math.isnan(summary.actions.estimate)

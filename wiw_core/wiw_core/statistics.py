@@ -15,6 +15,8 @@ import numpy as np
 from wiw_core.errors import ErrorCode, WiwError
 
 CONFIDENCE = 0.95
+BLOCK = 2**20
+"""Values drawn at a time: memory stays small for any number of pairs."""
 
 
 @dataclass(frozen=True)
@@ -106,9 +108,11 @@ def paired_bootstrap(
     if difference.size == 0 or not np.isfinite(difference).all():
         return Interval(math.nan, math.nan, math.nan)
     rng = np.random.default_rng(seed)
-    means = np.empty(n_resamples)
-    for i in range(n_resamples):  # one at a time: memory stays small for any n
-        means[i] = difference[rng.integers(0, difference.size, difference.size)].mean()
+    size, means = difference.size, np.empty(n_resamples)
+    block = max(1, BLOCK // size)
+    for start in range(0, n_resamples, block):
+        part = means[start : start + block]
+        part[:] = difference[rng.integers(0, size, (part.size, size))].mean(axis=1)
     tail = (1 - confidence) / 2
     low, high = np.quantile(means, [tail, 1 - tail])
     return Interval(float(difference.mean()), float(low), float(high))
@@ -145,9 +149,10 @@ def sign_flip(differences: Sequence[float], seed: int = 0, n_resamples: int = 10
         return math.nan
     rng = np.random.default_rng(seed)
     seen = abs(float(data.sum())) * (1 - 1e-12)  # sums that differ by rounding alone are equal
-    extreme = sum(
-        abs(float(data @ rng.choice((-1.0, 1.0), data.size))) >= seen for _ in range(n_resamples)
-    )
+    extreme, block = 0, max(1, BLOCK // data.size)
+    for start in range(0, n_resamples, block):
+        flips = rng.integers(0, 2, (min(block, n_resamples - start), data.size))
+        extreme += int((np.abs((2 * flips - 1) @ data) >= seen).sum())
     return (extreme + 1) / (n_resamples + 1)
 
 

@@ -17,6 +17,8 @@ from wiw_core.observation import Episode, Observation, Projection, SceneObject, 
 from wiw_core.plans import NAVIGATION, NAVIGATION_DELTA, Plan
 
 HW = (144, 256)
+ORIGIN = Pose2()
+LIMITS = PlanLimits(3, 14, 14)
 CEILING_M = 2.6
 CAMERA = T_BASE_OPTICAL.copy()
 CAMERA[2, 3] = 1.0
@@ -63,7 +65,7 @@ def cube(x: float, y: float, colour: tuple[int, int, int] = RED) -> Block:
 
 
 def look_round(
-    pose: Pose2, things: Sequence[Block] = (), start: Pose2 = Pose2(), step: int = 0
+    pose: Pose2, things: Sequence[Block] = (), start: Pose2 = ORIGIN, step: int = 0
 ) -> Observation:
     """What the robot sees and what is detected, at a pose in the map."""
     blocks = [*WALLS, *things]
@@ -82,11 +84,7 @@ def look_round(
         depth.astype(np.float32),
         T_base_camera=CAMERA,
     )
-    seen = [
-        thing
-        for k, thing in enumerate(blocks)
-        if thing.noun and int((which == k).sum()) >= 8
-    ]
+    seen = [thing for k, thing in enumerate(blocks) if thing.noun and int((which == k).sum()) >= 8]
     objects = tuple(_detected(pose, thing) for thing in seen)
     return Observation("e", step, (view,), start.inverse() * pose, objects=objects)
 
@@ -96,7 +94,7 @@ def context_of(
     question: str,
     index: int = 0,
     previous: Decision | None = None,
-    limits: PlanLimits = PlanLimits(3, 14, 14),
+    limits: PlanLimits = LIMITS,
     budget: int = 20,
 ) -> DecisionContext:
     """The context of a decision about a question."""

@@ -155,9 +155,7 @@ def test_a_new_episode_forgets_the_object_before() -> None:
     reviser = reviser_for(context, stop_confidence=1.0)
     reviser.glance(context)
     reviser.reset(context.episode)
-    last = decided(
-        reviser, context_at(None, index=9), [Candidate(navigation_plan(["forward"]))]
-    )
+    last = decided(reviser, context_at(None, index=9), [Candidate(navigation_plan(["forward"]))])
     assert last.confidence == pytest.approx(1 / len(LABELS))
 
 
@@ -213,7 +211,9 @@ def test_without_depth_the_object_cannot_be_followed() -> None:
         decided(reviser_for(context, stop_confidence=1.0), context, imagined)
     assert caught.value.code is ErrorCode.DEPTH_REQUIRED
     bare = [Candidate(navigation_plan(["forward"]))]
-    assert decided(reviser_for(context), context, bare).chosen in (0, -1), "it is only needed to imagine"
+    assert decided(reviser_for(context), context, bare).chosen in (0, -1), (
+        "it is only needed to imagine"
+    )
 
 
 @pytest.mark.parametrize("labels", [(), ("teapot",), ("red ball", "red teapot"), ("",)])

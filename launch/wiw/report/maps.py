@@ -33,6 +33,11 @@ LETTER, LINE = 8.0, 11.0
 SAME_PLACE_M = 0.05
 """Decisions nearer to one another than this share a number."""
 
+FLOOR = (
+    "the floor from above; the robot began facing up. A decision during which it bumped into"
+    " something is drawn straight to where it ended"
+)
+
 Point = tuple[float, float]
 """To the right and up, in metres."""
 
@@ -91,28 +96,42 @@ def draw(records: dict[str, EpisodeRecord]) -> dict[str, list[tuple[str, str]]]:
     if not any(len(track.path) > 1 for track in tracks.values()):
         return {arm: [] for arm in records}
     drawn = _same_frame(tracks, LEAST_DRIVE_M)
-    return {arm: [("the floor from above; the robot began facing up", drawn[arm])] for arm in drawn}
+    return {arm: [(FLOOR, drawn[arm])] for arm in drawn}
 
 
 def _drive(record: EpisodeRecord) -> Track:
     """Return the track of ``base_link`` in the odometry frame, x up and y to the left."""
     pose = Pose2()
     path = [_floor(pose)]
+    places: list[Point] = []
     weighed: list[tuple[Point, ...]] = []
     chosen: list[tuple[Point, ...]] = []
     for step in record.decisions:
         for index, candidate in enumerate(step.decision.candidates):
             meant = _meant_drive(pose, candidate.plan)
             (chosen if index == step.decision.chosen else weighed).append(meant)
+        places.append(_floor(pose))
+        path += _between(pose, step)
         pose = step.base_pose
-        path.append(_floor(pose))
     return Track(
         tuple(path),
-        _numbered(record.decisions, path[:-1]),
+        _numbered(record.decisions, places),
         tuple(weighed),
         tuple(chosen),
         pose.yaw_rad + math.pi / 2,
     )
+
+
+def _between(start: Pose2, step: DecisionRecord) -> tuple[Point, ...]:
+    """Return the way to where a decision led, its corners too if the actions account for it.
+
+    A record has the pose after each decision alone. Where something was bumped into, the actions
+    do not lead to that pose, and the way there is drawn straight.
+    """
+    meant, end = _meant_drive(start, step.executed), _floor(step.base_pose)
+    if meant and math.dist(meant[-1], end) < SAME_PLACE_M:
+        return (*meant[1:-1], end)
+    return (end,)
 
 
 def _meant_drive(start: Pose2, plan: Plan) -> tuple[Point, ...]:

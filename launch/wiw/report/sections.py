@@ -70,7 +70,7 @@ def of_task(
     return replace(
         _numbers(task, _about(task), rows, graded),
         arms=list(records),
-        film=_featured(films),
+        film=featured(films),
         filmed=sorted({episode_id for _, episode_id in films}),
         matrix=_matrix(study, task, records),
         graded=bool(graded),
@@ -183,11 +183,14 @@ def _level_grid(graded: Mapping[str, Sequence[results.Row]]) -> Grid:
     return Grid((grid.headings[0], "level", *grid.headings[1:]), lines)
 
 
-def _featured(films: Mapping[tuple[str, str], Film]) -> Film | None:
-    """Return the film that the page shows: with imagined frames, of no control if possible."""
-    imagined = [film for film in films.values() if film.imagines]
-    models = [film for film in imagined if not get_arm(film.arm).control]
-    return next(iter(models or imagined or films.values()), None)
+def featured(films: Mapping[tuple[str, str], Film]) -> Film | None:
+    """Return the film that the page shows: of imagined frames, by a model rather than a control."""
+
+    def worth(film: Film) -> tuple[bool, bool, bool]:
+        arm = get_arm(film.arm)
+        return film.imagines, not arm.control, arm.model == "oracle"
+
+    return max(films.values(), key=worth, default=None)
 
 
 def _matrix(

@@ -13,6 +13,8 @@ from wiw_core.errors import ErrorCode, WiwError
 
 MAX_DECISIONS = 6
 """Per film on the page: the pictures are inside it, and it must stay readable."""
+MAX_COLUMNS = 7
+"""Per decision; of a longer plan evenly spaced ones are shown, the last among them."""
 
 
 @dataclass(frozen=True)
@@ -42,10 +44,13 @@ class Turn:
 
     @property
     def columns(self) -> list[tuple[int, Frame | None, Frame | None]]:
-        """Imagined and real frame after the same number of actions."""
+        """Imagined and real frame after the same number of actions, at most :data:`MAX_COLUMNS`."""
         imagined = {frame.after: frame for frame in self.imagined}
         real = {frame.after: frame for frame in self.real}
-        return [(k, imagined.get(k), real.get(k)) for k in sorted(imagined.keys() | real.keys())]
+        every = sorted(imagined.keys() | real.keys())
+        count = min(len(every), MAX_COLUMNS)
+        kept = [every[(k + 1) * len(every) // count - 1] for k in range(count)]
+        return [(after, imagined.get(after), real.get(after)) for after in kept]
 
 
 @dataclass(frozen=True)

@@ -71,5 +71,6 @@ def corrupt(what: str) -> WiwError:
     return WiwError(
         ErrorCode.RECORD_CORRUPT,
         f"The episode file {what}.",
-        "Restore it, or generate it anew: python -m wiw_env_bridge.episodes.generate.",
+        "Restore it, or generate it anew: python -m wiw_env_bridge.episodes.generate; for the"
+        " table's tasks: python -m wiw_env_bridge.tabletop.generate.",
     )

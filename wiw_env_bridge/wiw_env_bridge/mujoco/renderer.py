@@ -28,6 +28,8 @@ from wiw_env_bridge.mujoco.targets import Target
 
 CACHED_SCENES = 3
 """Compiled apartments kept, newest first."""
+_AIMED = 96
+_WIDEST_HALF_RAD = math.radians(60.0)
 _T = TypeVar("_T")
 
 
@@ -117,16 +119,36 @@ class Renderer:
         """Return the share of the panorama's pixels that show the target."""
         return float(self._panorama_mask(seed, pose, target).mean())
 
-    def unoccluded_fraction(self, seed: int, pose: Pose2, target: Target) -> float:
-        """Return the share that would show the target with nothing else in the apartment."""
-        bearing = _bearing(pose, target)
+    def share_seen(self, seed: int, pose: Pose2, target: Target) -> tuple[float, float]:
+        """Return how much of the target is seen from a pose.
 
-        def draw() -> Mask:
+        Returns
+        -------
+        (float, float)
+            The solid angle that shows it over the one that would with nothing in the way, and the
+            pixels that show it in the robot's panorama (from the solid angle, so not whole).
+        """
+        direction, radius_rad = _bearing(pose, target)
+        half_tangent = math.tan(min(radius_rad, _WIDEST_HALF_RAD))
+
+        def count() -> tuple[int, int]:
             stage, at, body = self._on_stage(seed, pose, target)
-            with stage.only(body):
-                return self.panorama.mask(stage, at, body, *bearing)
+            T_map_camera = at.matrix()
+            T_map_camera[2, 3] = CAMERA_HEIGHT_M
+            T_map_camera[:3, :3] = T_map_camera[:3, :3] @ _facing(direction)
 
-        return float(self._run(draw).mean())
+            def pixels() -> int:
+                stage.draw(T_map_camera, (0, 0, _AIMED, _AIMED), (half_tangent,) * 2, ids=True)
+                return int((stage.read_bodies(_AIMED, _AIMED) == body).sum())
+
+            seen = pixels()
+            with stage.only(body):
+                return seen, pixels() if seen else 1
+
+        seen, whole = self._run(count)
+        level = float(np.hypot(direction[0], direction[1]) / np.linalg.norm(direction))
+        panorama_pixel = 2.0 * math.pi**2 / (self.panorama.height * self.panorama.width) * level
+        return seen / whole, seen * (2.0 * half_tangent / _AIMED) ** 2 / panorama_pixel
 
     def close(self) -> None:
         """Free the GL context and end the thread; idempotent."""
@@ -165,6 +187,14 @@ class Renderer:
 
     def _run(self, job: Callable[[], _T]) -> _T:
         return self._thread.run(job)
+
+
+def _facing(direction: Array) -> Array:
+    """Return ``R_base_optical`` (3, 3) of a level camera that looks in a direction."""
+    ahead = direction / np.linalg.norm(direction)
+    right = np.cross(ahead, (0.0, 0.0, 1.0))
+    right /= np.linalg.norm(right)
+    return np.stack([right, np.cross(ahead, right), ahead], axis=1)
 
 
 def _bearing(pose: Pose2, target: Target) -> tuple[Array, float]:

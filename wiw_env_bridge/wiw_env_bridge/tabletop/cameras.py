@@ -72,7 +72,7 @@ _MIDDLE = (0.2, 0.0, 0.8)
 CAMERAS: dict[str, Camera] = {
     "front": Camera(look_at((1.3, 0.0, 1.55), (0.17, 0.0, 0.9)), math.radians(42)),
     "wrist": Camera(
-        look_at((0.07, 0.0, 0.02), (0.02, 0.0, 0.2), up=(1.0, 0.0, 0.0)),
+        look_at((0.09, 0.0, 0.03), (0.04, 0.0, 0.2), up=(1.0, 0.0, 0.0)),
         math.radians(75),
         panda.HAND,
     ),

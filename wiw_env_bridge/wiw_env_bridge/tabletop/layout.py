@@ -14,7 +14,7 @@ from wiw_env_bridge.tabletop.colours import Rgb
 WHITE: Rgb = (1.0, 1.0, 1.0)
 DARK: Rgb = (0.16, 0.16, 0.18)
 WOOD: Rgb = (0.45, 0.33, 0.22)
-_TRIES = 10_000
+_TRIES = 2_000
 
 
 def scatter(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import mujoco
 import numpy as np
 
-from wiw_core.errors import ErrorCode
+from wiw_core.errors import ErrorCode, WiwError
 from wiw_core.geometry import Array, Pose3
 from wiw_env_bridge.tabletop import panda
 from wiw_env_bridge.tabletop.furniture import WORLD_HEAD, world_mjcf
@@ -27,6 +27,14 @@ _QUIET_S = 0.06
 _CLOSE_S = 0.8
 _BRAKE_S = 0.2
 _TRIP_NM: Array = np.array([link.trip_nm for link in panda.LINKS])
+_BREAKDOWNS = tuple(
+    int(kind)
+    for kind in (
+        mujoco.mjtWarning.mjWARN_BADQPOS,
+        mujoco.mjtWarning.mjWARN_BADQVEL,
+        mujoco.mjtWarning.mjWARN_BADQACC,
+    )
+)
 
 Pace = Callable[[float], bool]
 """Called after each tick with its simulated seconds; True stops the arm where it is."""
@@ -126,7 +134,8 @@ class Table:
         """Bring the tool to a pose along a straight line, then open or close the gripper.
 
         The gripper acts only if it is told something else than before. Everything has come to rest
-        when this returns, unless ``pace`` stopped it.
+        when this returns, unless ``pace`` stopped it. Raises ``ENVIRONMENT_FAILED`` if the physics
+        broke down.
         """
         here, goal = self.data.qpos[self._arm_q].copy(), target.matrix()
         if self._kinematics.reach(goal, here) is None:
@@ -145,6 +154,7 @@ class Table:
             if not done:
                 self._brake()
         self.refresh()
+        self._require_sound()
         return Outcome(run.path_m, run.collided, stopped=run.stopped)
 
     def progress(self) -> float:
@@ -201,6 +211,15 @@ class Table:
         if not opened and self._grasp.seize():
             data.ctrl[7] = data.qpos[self._q[7]]  # the weld holds: squeezing on would only fight it
         return True
+
+    def _require_sound(self) -> None:
+        """Raise if MuJoCo met numbers that are not finite: it then starts over without a word."""
+        if any(self.data.warning[kind].number for kind in _BREAKDOWNS):
+            raise WiwError(
+                ErrorCode.ENVIRONMENT_FAILED,
+                f"The physics of the table broke down at {self.data.time:.2f} s.",
+                "Begin the episode again, and report the plan that did it.",
+            )
 
     def _brake(self) -> None:
         """Stop where the arm is: the servos are told the present angles, and damp what moves."""

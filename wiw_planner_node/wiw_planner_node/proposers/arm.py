@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from wiw_core.arm import ARM, TOOL_POSE, TOOL_VOXEL, WORKSPACE_M, tool_pose, tool_voxel
+from wiw_core.arm import TOOL_POSE, TOOL_VOXEL, WORKSPACE_M, tool_pose, tool_voxel
 from wiw_core.contracts import DecisionContext
 from wiw_core.errors import ErrorCode, WiwError, unknown_name
 from wiw_core.geometry import Array, Pose3
@@ -22,6 +22,8 @@ SOURCES = ("centroids", "depth")
 _FEWEST = {"push": 2, "slide": 3, "peg": 3, "cups": 2}
 """Fewest objects with which a family's skeleton means anything."""
 _GRASPS = ("peg", "cups")
+_CLOSED, _OPEN = 0.015, 0.9
+"""A gripper that is open between these holds something."""
 _HELD_M = 0.1
 """The object in hand is nearer to the tool than this."""
 _RETURN = Step((0.0, 0.0, 1.2), True)
@@ -38,7 +40,7 @@ class ArmProposer:
     takes another object for the one that is meant, in an order drawn from ``context.rng``. A plan
     tried just before, without ending the episode, comes last where it would have been seen to
     succeed (slide, peg); cups that are stacked already are built upon first. Places are misread by
-    ``sigma_m``, once per object and plan, and heights and headings per plan alike. Without a world
+    ``sigma_m``, once per object and plan, and headings by ``sigma_deg``. Without a world
     model its first plan is a guess; imagination tells right from wrong, for objects and for
     misreadings.
 
@@ -81,9 +83,9 @@ class ArmProposer:
         Raises
         ------
         WiwError
-            ``PROPOSAL_INVALID`` if the environment takes no tool poses, or too few objects are
-            known; ``UNPARSABLE`` for a goal of another kind; ``DEPTH_REQUIRED`` if objects are to
-            be seen and no view has depth.
+            ``PROPOSAL_INVALID`` if the environment takes no tool poses, or tells of no objects;
+            ``UNPARSABLE`` for a goal of another kind; ``DEPTH_REQUIRED`` if objects are to be seen
+            and no view has depth.
         """
         name = (TOOL_VOXEL if self.discretise else TOOL_POSE).name
         if name not in context.actions:
@@ -94,14 +96,16 @@ class ArmProposer:
             )
         goal = read_goal(context.episode.goal_text)
         places = self._places(context.now)
-        if len(places) < _FEWEST[goal.family]:
+        if not places and self.objects_from == "centroids":
             raise WiwError(
                 ErrorCode.PROPOSAL_INVALID,
-                f"{len(places)} objects are known; to {goal.family} takes {_FEWEST[goal.family]}.",
-                "Give objects, or use objects_from=depth with a view that has depth.",
+                "The observation tells of no objects.",
+                "Use an environment that grants centroids, or objects_from=depth.",
             )
-        held = _in_hand(context.now, places) if goal.family in _GRASPS else -1
-        groups = SKELETONS[goal.family](places, held)
+        groups = []
+        if len(places) >= _FEWEST[goal.family]:
+            held = _in_hand(context.now, places) if goal.family in _GRASPS else -1
+            groups = SKELETONS[goal.family](places, held)
         plans: list[Plan] = []
         for binding in itertools.islice(
             _in_turn(groups, context, goal.family), _DRAWS_PER_PLAN * max(1, count)
@@ -111,6 +115,7 @@ class ArmProposer:
                 plans.append(plan)
             if len(plans) >= count:
                 break
+        # With nothing to do, or too little in sight, the hand at least stops hiding things.
         return plans or [Plan((self._action(_RETURN, np.zeros(3), 0.0),), "take the hand away")]
 
     def _places(self, now: Observation) -> list[Array]:
@@ -154,7 +159,7 @@ def _in_turn(
 
 def _in_hand(now: Observation, places: list[Array]) -> int:
     """Return the index of the object that the closed gripper holds; -1 if there is none."""
-    if now.tool_pose is None or not _CLOSED < now.gripper < _OPEN:
+    if now.tool_pose is None or not places or not _CLOSED < now.gripper < _OPEN:
         return -1
     gaps = [float(np.linalg.norm(place - now.tool_pose.position)) for place in places]
     nearest = int(np.argmin(gaps))
@@ -165,7 +170,3 @@ def _inside(step: Step, misread: Array) -> bool:
     low, high = np.array(WORKSPACE_M).T
     place = np.array(step.place) + misread
     return bool(((place >= low) & (place <= high)).all())
-
-
-_CLOSED, _OPEN = 0.015, 0.9
-assert TOOL_POSE.name in ARM

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from wiw_core.contracts import DecisionContext
 from wiw_core.errors import ErrorCode, WiwError
-from wiw_core.plans import NAVIGATION, Plan, navigation_plan
+from wiw_core.geometry import Pose2
+from wiw_core.plans import NAVIGATION, Plan, camera_path, navigation_plan
 from wiw_planner_node.perception.mapping.frontiers import Frontier
 from wiw_planner_node.perception.mapping.grid import Cell
 from wiw_planner_node.perception.mapping.routes import distances, nearest, route
@@ -19,7 +20,8 @@ from wiw_planner_node.perception.recognise import Recogniser
 
 _APART_M = 1.5
 _STAND_BY_M = 1.2
-_MOST_TRIED = 12
+_ENDS_APART_M = 0.5
+_MOST_TRIED = 8
 
 
 @dataclass(frozen=True)
@@ -81,16 +83,25 @@ class ExploreProposer:
         return plans or [navigation_plan(["turn_left"], "look again: nothing is left to explore")]
 
     def _plans(self, goals: list[_Goal], horizon: int, count: int) -> list[Plan]:
+        """Return plans that end in different places; where there are too few, any that differ."""
         plans: list[Plan] = []
+        alike: list[Plan] = []
+        ends: list[Pose2] = []
         for goal in goals[:_MOST_TRIED]:
             to_goal = distances(self._seen.floor, goal.cell)
             names = route(self._seen.floor, self._seen.pose, to_goal)[:horizon]
+            if not names:
+                continue
             plan = navigation_plan(names, goal.text, goal.prior)
-            if names and all(plan.actions != other.actions for other in plans):
+            end = camera_path(plan)[-1]
+            if all(end.distance_m(other) >= _ENDS_APART_M for other in ends):
                 plans.append(plan)
+                ends.append(end)
+            elif all(plan.actions != other.actions for other in (*plans, *alike)):
+                alike.append(plan)
             if len(plans) == count:
                 break
-        return plans
+        return (plans + alike)[:count]
 
     def _landmarks(self, things: tuple[Thing, ...]) -> list[_Goal]:
         goals = []

@@ -44,7 +44,7 @@ _RIM: Array = np.array([0.0, 0.0405, 0.028])
 """Where a cup is held, from its middle: the rim on the left."""
 _CUP_M = 0.038
 """Half a cup's height."""
-_NEST_M = 0.05
+_NEST_M = 0.04
 """How far above the cup below a cup is let go, middle to middle."""
 _PILE_M = 0.035
 """Cups nearer than this, seen from above, are one pile."""
@@ -111,7 +111,10 @@ def peg(places: Sequence[Array], held: int) -> list[list[Binding]]:
 
 
 def cups(places: Sequence[Array], held: int) -> list[list[Binding]]:
-    """Take a cup by its rim and let it go in another one; what is stacked already comes first."""
+    """Take a cup by its rim and let it go in another one; what is stacked already comes first.
+
+    The highest cup of a pile may also be lifted and put back: it may stand askew.
+    """
     piles = _piles(places, held)
     groups: dict[int, list[Binding]] = {}
     if held >= 0:
@@ -125,6 +128,11 @@ def cups(places: Sequence[Array], held: int) -> list[list[Binding]]:
         steps = (*_cup_taken(places[cup], cup), *_cup_put(target, places))
         binding = Binding(f"put object {cup + 1} in object {target[0] + 1}", steps)
         groups.setdefault(len(source) - len(target), []).append(binding)
+    for pile in piles if held < 0 else ():
+        if len(pile) > 1:
+            steps = (*_cup_taken(places[pile[-1]], pile[-1]), *_cup_put(pile[:-1], places))
+            binding = Binding(f"put object {pile[-1] + 1} straight", steps)
+            groups.setdefault(0, []).append(binding)
     return [groups[rank] for rank in sorted(groups)]
 
 

@@ -1,7 +1,7 @@
 """Episodes of active recognition: an object, and a start from which something hides part of it.
 
 Distance alone makes nothing hard: what a robot needs to move for is occlusion. So difficulty is the
-share of the object that is seen at the start: its pixels in the panorama over those it would have
+share of the object that is seen at the start: the solid angle that shows it over the one that would
 with nothing in the way.
 """
 
@@ -40,15 +40,6 @@ def make(
     return turn_by_turn(renderer, scenes, rounds, seed, _make_one)
 
 
-def seen(renderer: Renderer, scene: int, pose: Pose2, target: Target) -> tuple[int, float]:
-    """Return how many pixels of the panorama show the object, and what share of it that is."""
-    fraction = renderer.visible_fraction(scene, pose, target)
-    if fraction == 0.0:
-        return 0, 0.0
-    pixels = round(fraction * renderer.panorama.height * renderer.panorama.width)
-    return pixels, fraction / renderer.unoccluded_fraction(scene, pose, target)
-
-
 def _make_one(
     renderer: Renderer, layout: Layout, rng: np.random.Generator, index: int
 ) -> EpisodeRecord | None:
@@ -83,7 +74,7 @@ def _start(
         start = random_pose(rng, layout)
         if not TARGET_M[0] <= start.distance_m(Pose2(target.x_m, target.y_m)) <= TARGET_M[1]:
             continue
-        pixels, share = seen(renderer, layout.seed, start, target)
+        share, pixels = renderer.share_seen(layout.seed, start, target)
         if pixels >= MIN_PIXELS and shares[0] <= share < shares[1]:
             return start
     return None
@@ -94,7 +85,7 @@ def _moving_helps(
 ) -> bool:
     near = _in_reach_of(layout, start)
     for x_m, y_m in near[rng.permutation(len(near))[:_PLACES]]:
-        pixels, share = seen(renderer, layout.seed, Pose2(float(x_m), float(y_m)), target)
+        share, pixels = renderer.share_seen(layout.seed, Pose2(float(x_m), float(y_m)), target)
         if pixels >= WELL_PIXELS and share >= WELL_SHARE:
             return True
     return False

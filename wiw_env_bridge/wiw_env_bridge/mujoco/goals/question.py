@@ -35,7 +35,8 @@ class QuestionGoal(PlainGoal):
     ) -> None:
         start, asked = record.start, [q for q in templates.ask(layout) if q.text == record.question]
         if (
-            (asked and asked[0].answers != record.answers)
+            not asked
+            or asked[0].answers != record.answers
             or not layout.grid.is_free(start.x_m, start.y_m)
             or not any(layout.grid.is_free(*place) for place in record.places)
         ):

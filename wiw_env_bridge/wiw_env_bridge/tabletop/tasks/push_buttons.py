@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import mujoco
 import numpy as np
@@ -34,6 +35,18 @@ _LOW, _HIGH = (0.08, -0.26), (0.34, 0.26)
 _CAP_HALF_M = 0.007
 
 
+@cache
+def combinations() -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Return the named colour and the other two of each variation, no two alike."""
+    rng = np.random.default_rng(VARIATIONS)
+    found: dict[tuple[str, frozenset[str]], tuple[str, ...]] = {}
+    while len(found) < VARIATIONS:
+        named = tuple(COLOURS)[len(found) % len(COLOURS)]
+        others = company(rng, named, BUTTONS - 1)
+        found.setdefault((named, frozenset(others)), others)
+    return tuple((named, others) for (named, _), others in found.items())
+
+
 @dataclass(frozen=True)
 class ButtonsScene(BodyScene):
     """One layout. ``userdata[k]`` is 1 once button k was pushed; then its top and rim are white.
@@ -49,9 +62,7 @@ class ButtonsScene(BodyScene):
     @classmethod
     def draw(cls, rng: np.random.Generator, variation: int) -> ButtonsScene:
         """Draw a layout; the colours depend on the variation alone."""
-        palette = np.random.default_rng([VARIATIONS, variation])
-        colour = tuple(COLOURS)[variation % len(COLOURS)]
-        colours, named = mixed(rng, colour, company(palette, colour, BUTTONS - 1))
+        colours, named = mixed(rng, *combinations()[variation])
         return cls(colours, named, tuple(scatter(rng, BUTTONS, _LOW, _HIGH, _GAP_M)))
 
     @property

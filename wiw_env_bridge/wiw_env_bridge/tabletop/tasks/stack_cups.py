@@ -33,7 +33,7 @@ GRASP_M = (0.0, 0.043, 0.028)
 NESTED_M = 0.02
 """Greatest horizontal distance between the middles of cups that are stacked."""
 STEP_M = (0.01, 0.035)
-"""Least and greatest height of a stacked cup above the one below it; at rest it is 23 mm."""
+"""Least and greatest height of a stacked cup above the one below it; at rest about 25 mm."""
 _UPRIGHT_COS = 0.95
 _GAP_M = 0.17
 _LOW, _HIGH = (0.08, -0.27), (0.36, 0.23)

@@ -6,10 +6,14 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 from scipy import ndimage
 
-from wiw_planner_node.perception.mapping.grid import CELL_M, Cell, FloorMap, extent
+from wiw_planner_node.perception.mapping.grid import CELL_M, Cell, FloorMap, Mask, extent
 from wiw_planner_node.perception.mapping.routes import Distances
+
+Cells = npt.NDArray[np.int64]
+"""Rows and columns (N, 2)."""
 
 _ALL_ROUND = np.ones((3, 3), np.bool_)
 _SMALLEST = 5
@@ -83,7 +87,7 @@ def frontiers(floor_map: FloorMap, ways: Distances) -> list[Frontier]:
     return found
 
 
-def _pieces(cells: np.ndarray) -> list[np.ndarray]:  # type: ignore[type-arg]
+def _pieces(cells: Cells) -> list[Cells]:
     """Cut an edge along its longer side into pieces of about 1 m."""
     spread = cells.max(axis=0) - cells.min(axis=0)
     axis = int(np.argmax(spread))
@@ -93,7 +97,7 @@ def _pieces(cells: np.ndarray) -> list[np.ndarray]:  # type: ignore[type-arg]
     return [cells[part == k] for k in range(parts) if (part == k).sum() >= _SMALLEST]
 
 
-def _gain(unknown: np.ndarray, piece: np.ndarray) -> float:  # type: ignore[type-arg]
+def _gain(unknown: Mask, piece: Cells) -> float:
     """Return the unknown area within 1.2 m of a piece, connected to it through unknown cells."""
     reach = math.ceil(_LOOK_M / CELL_M)
     low = np.maximum(piece.min(axis=0) - reach, 0)

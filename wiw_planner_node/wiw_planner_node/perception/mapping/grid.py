@@ -19,9 +19,10 @@ Cell = tuple[int, int]
 CELL_M = 0.05
 REACH_M = 12.0
 """The map is a square of twice this side around the episode's start; farther things are dropped."""
-ROBOT_RADII_M = (0.27, 0.21, 0.16)
-"""Distances from obstacles that routes keep, widest first: the robot's 0.15 m and ample margin, or
-less where that leaves nowhere to go."""
+ROBOT_RADIUS_M = 0.16
+"""Distance from obstacles that the middle of the robot cannot go below."""
+ROOMY_M = 0.27
+"""Distance from obstacles that it should keep: some things are wider than they look."""
 _BUMP_M = 0.02
 _BARRED_M = (0.05, 0.10, 0.15)
 
@@ -39,7 +40,7 @@ class FloorMap:
         Distance to the nearest obstacle seen.
     """
 
-    def __init__(self, robot_radius_m: float = ROBOT_RADII_M[0]) -> None:
+    def __init__(self, robot_radius_m: float = ROBOT_RADIUS_M) -> None:
         self.robot_radius_m = robot_radius_m
         self._half = math.ceil(REACH_M / CELL_M)
         shape = (2 * self._half, 2 * self._half)
@@ -89,6 +90,11 @@ class FloorMap:
     def passable(self) -> Mask:
         """Free cells on which the middle of the robot can be."""
         return self.free & ~self.barred & (self.clearance_m >= self.robot_radius_m)
+
+    @property
+    def tight(self) -> Mask:
+        """Cells on which the robot would stand closer to an obstacle than it should."""
+        return self.clearance_m < ROOMY_M
 
     def cell(self, x_m: float, y_m: float) -> Cell:
         """Return the cell of a place in odom, moved to the map's edge if it lies outside."""

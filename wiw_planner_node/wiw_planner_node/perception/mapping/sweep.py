@@ -122,4 +122,5 @@ def _between(start: Points, end: Points, pair: Mask, longest_m: float) -> Points
     count = np.ceil(gap / _STEP_M).astype(np.int64)
     which = np.repeat(np.arange(len(count)), count)
     share = (np.arange(len(which)) - np.repeat(np.cumsum(count) - count, count)) / count[which]
-    return start[which] + (end - start)[which] * share[:, None].astype(np.float32)
+    between = start[which] + (end - start)[which] * share[:, None].astype(np.float32)
+    return np.asarray(between, np.float32)

@@ -42,6 +42,8 @@ class Finding:
 
 def find_answer(question: Question, seen: Surroundings) -> Finding:
     """Return what can be said of a question so far."""
+    if not question.asks:
+        return Finding()
     if question.asks == "number":
         return _number(question, seen)
     if question.asks == "neighbour":
@@ -53,7 +55,7 @@ def find_answer(question: Question, seen: Surroundings) -> Finding:
     )
     ranked = [item for item in ranked if item[0] >= _MAYBE]
     unsure = tuple(t for p, _, t in ranked if not _checked(seen, t))
-    if not ranked or not question.asks:
+    if not ranked:
         return Finding(landmarks=unsure + _unchecked_supports(question, seen))
     p, _, thing = ranked[0]
     answer, sure = _say(question, seen, thing)
@@ -137,7 +139,7 @@ def _neighbour(question: Question, seen: Surroundings) -> Finding:
         if seen.memory.support(t) is not anchor
     ]
     checked = _checked(seen, anchor)
-    landmarks = () if checked else (anchor,)
+    landmarks: tuple[Thing, ...] = () if checked else (anchor,)
     if not near:
         return Finding(landmarks=landmarks)
     thing = min(near)[2]

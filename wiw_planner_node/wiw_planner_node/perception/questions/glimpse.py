@@ -81,9 +81,7 @@ def windows(image: npt.NDArray[np.uint8], scale: Scale) -> Rgb:
     for map_x, map_y in _maps(scale):
         for k in range(scale.headings):
             x = (map_x + k * shift) % width
-            rows.append(
-                cv2.remap(image, x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
-            )
+            rows.append(cv2.remap(image, x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP))
     return np.stack(rows)
 
 

@@ -8,7 +8,7 @@ from wiw_core.contracts import DecisionContext
 from wiw_core.geometry import Pose2
 from wiw_core.plans import camera_path
 from wiw_planner_node.perception.mapping.frontiers import Frontier, frontiers
-from wiw_planner_node.perception.mapping.grid import ROBOT_RADII_M, FloorMap
+from wiw_planner_node.perception.mapping.grid import FloorMap
 from wiw_planner_node.perception.mapping.rooms import NOWHERE, Rooms, rooms
 from wiw_planner_node.perception.mapping.routes import Distances, distances
 from wiw_planner_node.perception.questions.objects import ObjectMemory, Thing
@@ -72,13 +72,8 @@ class Surroundings:
         self.memory.update(now)
         self.stood.append(now.base_pose)
         self.rooms = rooms(self.floor)
-        here = self.floor.cell(now.base_pose.x_m, now.base_pose.y_m)
-        for radius_m in ROBOT_RADII_M:
-            self.floor.robot_radius_m = radius_m
-            self.ways = distances(self.floor, here)
-            self.frontiers = [f for f in frontiers(self.floor, self.ways) if not self._looked(f)]
-            if self.frontiers:
-                break
+        self.ways = distances(self.floor, self.floor.cell(now.base_pose.x_m, now.base_pose.y_m))
+        self.frontiers = [f for f in frontiers(self.floor, self.ways) if not self._looked(f)]
 
     @property
     def pose(self) -> Pose2:

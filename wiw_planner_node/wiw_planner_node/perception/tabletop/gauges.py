@@ -20,6 +20,7 @@ from wiw_planner_node.perception.tabletop.camera import TableCamera
 from wiw_planner_node.perception.tabletop.colours import (
     Colour,
     Floats,
+    coloured,
     hsv,
     named_colour,
     whiteness,
@@ -38,12 +39,17 @@ Gauge = Callable[[Rgb], float]
 cannot be told."""
 
 _BUTTON_M, _RIM_M, _RIM_RADIUS_M = 0.776, 0.776, 0.036
+_AROUND_M = 0.055
+_PLATE_M, _PLATE_HALF_M, _SEEN_SHARE = 0.772, 0.043, 0.5
+"""A button's coloured plate; the share of it that must be seen to tell what is on it."""
 _SQUARE_M, _BLOCK_M, _BLOCK = 0.751, 0.78, Colour(0.0)
 _SPOKE_M, _ON_PLATE_M, _RING_HALF_M, _HOLE_HALF_M = 0.814, 0.798, 0.044, 0.024
 _ON_SPOKE_M = 0.878
 _PALE_SHARE, _NEARLY = 0.3, 0.0
 """Share of the place around a spoke that is pale if a ring is there; the score of one on top."""
-_CUP_M, _STEP_M = 0.788, 0.03
+_CUP_M, _STACKED_M = 0.8, (0.811, 0.837, 0.858)
+"""How high the middle of what is seen of a cup is: of one that stands; and in a stack, between two
+others, on one, on two."""
 _NESTED_M, _LIFT_M = 0.03, 0.15
 """A cup nearer than this is stacked; one that is not still has the way up and down to go."""
 _FAR_M = 0.5
@@ -88,19 +94,25 @@ def make_gauge(goal: ArmGoal, first: View) -> Gauge:
 
 
 def _buttons(first: _First) -> Gauge:
-    """A pushed button's cap and rim are white: the named one's counts for, any other's against."""
-    named = first.place(first.named, _BUTTON_M)
-    others = [first.place(colour, _BUTTON_M) for colour in first.others(2)]
+    """A pushed button's cap and rim are white: the named one's counts for, any other's against.
 
-    def lit(image: Floats, camera: TableCamera, place: Array) -> float:
-        return float(
-            whiteness(image)[level_polygon(camera, disc(place, _RIM_RADIUS_M), _RIM_M)].mean()
-        )
+    Only as far as its plate is seen, and more than what is around it: the hand is white too.
+    """
+    others = [(colour, first.place(colour, _BUTTON_M)) for colour in first.others(2)]
+    named = (first.named, first.place(first.named, _BUTTON_M))
+
+    def lit(image: Floats, camera: TableCamera, colour: Colour, place: Array) -> float:
+        top = level_polygon(camera, disc(place, _RIM_RADIUS_M), _RIM_M)
+        plate = level_polygon(camera, square(place, _PLATE_HALF_M), _PLATE_M) & ~top
+        around = level_polygon(camera, disc(place, _AROUND_M), _RIM_M) & ~top
+        white = whiteness(image)
+        seen = min(1.0, float(coloured(image, colour)[plate].mean()) / _SEEN_SHARE)
+        return seen * max(0.0, float(white[top].mean()) - float(white[around].mean()))
 
     def gauge(rgb: Rgb) -> float:
         image, camera = hsv(rgb), first.camera.at(rgb.shape[:2])
-        right = lit(image, camera, named)
-        return right - max((lit(image, camera, place) for place in others), default=0.0)
+        wrong = max((lit(image, camera, *button) for button in others), default=0.0)
+        return lit(image, camera, *named) - wrong
 
     return gauge
 
@@ -154,8 +166,8 @@ def _cups(first: _First) -> Gauge:
         image, camera = hsv(rgb), first.camera.at(rgb.shape[:2])
         base = place_of(image, first.named, camera, _CUP_M)
         missed = 0.0 if base is None else float(np.hypot(*(base - home)))
-        # A stacked cup is a step or two higher: where is it seen, if one takes it to stand?
-        steps = [np.append(home, _CUP_M + level * _STEP_M) for level in (1, 2)]
+        # A stacked cup is higher: where on the table is it seen, if one takes it to stand there?
+        steps = [np.append(home, height) for height in _STACKED_M]
         nested = camera.on_plane(camera.pixels(np.stack(steps)), _CUP_M)
         for colour in others:
             place = place_of(image, colour, camera, _CUP_M)

@@ -7,14 +7,16 @@ import numpy as np
 
 from wiw_core.cameras import pinhole
 from wiw_core.errors import ErrorCode, WiwError
-from wiw_core.geometry import Array
+from wiw_core.geometry import Array, Pose3
 from wiw_core.observation import Observation, Projection, View
 from wiw_planner_node.perception.tabletop.camera import TableCamera
 from wiw_planner_node.perception.tabletop.colours import Mask, coloured, hsv, whiteness
 from wiw_planner_node.perception.tabletop.patches import TABLE_M, hues, on_table
 
 _LOW_M, _HIGH_M = TABLE_M - 0.003, 0.93
-"""Heights between which things stand; the hand at rest is higher."""
+"""Heights between which things stand."""
+_HAND_RADIUS_M, _TIP_M = 0.13, 0.02
+"""So far around the tool, and so far above it, everything is hand and arm."""
 _FEWEST_PIXELS = 12
 _EDGE_PERCENT = 2.0
 
@@ -41,6 +43,7 @@ def objects_seen(now: Observation) -> list[Array]:
     camera, image = TableCamera.of(view), hsv(view.rgb)
     points = _points(view, view.depth)
     stands = on_table(camera) & (points[..., 2] > _LOW_M) & (points[..., 2] < _HIGH_M)
+    stands &= ~_hand(points, now.tool_pose)
     masks = [coloured(image, colour) for colour in hues(image, camera)]
     masks.append(np.asarray((whiteness(image) > 0.5)))
     middles = (_middle(points, mask & stands) for mask in masks)
@@ -58,6 +61,15 @@ def _points(view: View, depth: np.ndarray) -> Array:
     local = pinhole.unproject(known, view.intrinsics)
     turn, place = view.T_base_camera[:3, :3], view.T_base_camera[:3, 3]
     return np.asarray(local @ turn.T + place, np.float64)
+
+
+def _hand(points: Array, tool: Pose3 | None) -> Mask:
+    """Return which points belong to the hand, by where the arm says that its tool is."""
+    if tool is None:
+        return np.zeros(points.shape[:2], bool)
+    away = points - tool.position
+    flat = np.hypot(away[..., 0], away[..., 1])
+    return np.asarray((flat < _HAND_RADIUS_M) & (away[..., 2] > _TIP_M))
 
 
 def _middle(points: Array, mask: Mask) -> Array | None:
