@@ -16,6 +16,7 @@ setup(
         ("share/wiw/config", glob("config/*.yaml")),
     ],
     install_requires=["setuptools"],
+    extras_require={"ray": ["ray>=2.40,<3"]},
     zip_safe=False,
     entry_points={
         "console_scripts": [

@@ -16,20 +16,21 @@ from wiw_env_bridge.mujoco.apartment import TRAIN_SEEDS
 from wiw_env_bridge.mujoco.navigation import CELL_M
 from wiw_env_bridge.mujoco.renderer import Renderer
 from wiw_planner_node.perception.questions.glimpse import (
-    FURNITURE,
-    OBJECTS,
+    HEADINGS,
+    OUTPUTS,
+    PITCHES_RAD,
     WEIGHTS,
-    Scale,
     window_features,
     windows,
 )
 
 FOLDER = Path(__file__).parents[1] / "wiw_planner_node/wiw_planner_node/perception/weights"
 HW = (288, 512)
-HIDDEN, EPOCHS, BATCH, RATE, DECAY, SEED = 64, 25, 256, 2e-3, 3e-3, 0
-SHOWS = {"furniture": (40, 1024), "objects": (15, 400)}
-"""Pixels in a window, or in its middle, from which a thing counts as shown."""
-NEGATIVES = {"furniture": 12, "objects": 14}
+HIDDEN, EPOCHS, BATCH, RATE, DECAY, SEED = 96, 25, 256, 2e-3, 3e-3, 0
+SHOWS, HINTS = 40, 4
+"""Pixels of a 32 x 32 window from which a piece counts as shown, and from which it may be."""
+NEGATIVES = 12
+"""Windows kept of each panorama that show no furniture."""
 Floats = npt.NDArray[np.float32]
 
 
@@ -42,12 +43,11 @@ class Rows:
         self.scene: list[int] = []
 
 
-def collect(renderer: Renderer, seed: int, poses: int, rows: dict[str, Rows]) -> None:
+def collect(renderer: Renderer, seed: int, poses: int, rows: Rows) -> None:
     """Add windows of panoramas from random places of one train apartment."""
     assert seed in TRAIN_SEEDS
     layout = renderer.layout(seed)
-    words = {p.name: (p.kind,) for p in layout.furniture}
-    words.update({t.name: tuple(t.label.split()) for t in layout.targets})
+    kinds = {p.name: p.kind for p in layout.furniture}
     rng = np.random.default_rng([seed, 6])
     free = np.argwhere(layout.grid.free)
     for _ in range(poses):
@@ -56,43 +56,37 @@ def collect(renderer: Renderer, seed: int, poses: int, rows: dict[str, Rows]) ->
         pose = Pose2((column + 0.5) * CELL_M, (row + 0.5) * CELL_M, yaw)
         rgb = renderer.panorama_rgb(seed, pose, *HW)
         bodies, names = renderer.panorama_bodies(seed, pose, *HW)
-        for scale in (FURNITURE, OBJECTS):
-            y = labels(bodies, [words.get(name, ()) for name in names], scale)
-            hits = (y == 1).any(axis=1)
-            few = NEGATIVES[scale.name] / max(1, int((~hits).sum()))
-            keep = np.flatnonzero(hits | (rng.random(len(y)) < few))
-            rows[scale.name].x.append(window_features(rgb, scale)[keep].astype(np.float16))
-            rows[scale.name].y.append(y[keep])
-            rows[scale.name].scene.extend([seed] * len(keep))
+        y = labels(bodies, [kinds.get(name, "") for name in names])
+        hits = (y == 1).any(axis=1)
+        few = NEGATIVES / max(1, int((~hits).sum()))
+        keep = np.flatnonzero(hits | (rng.random(len(y)) < few))
+        rows.x.append(window_features(rgb)[keep].astype(np.float16))
+        rows.y.append(y[keep])
+        rows.scene.extend([seed] * len(keep))
 
 
-def labels(
-    bodies: npt.NDArray[np.int32], words: list[tuple[str, ...]], scale: Scale
-) -> npt.NDArray[np.int8]:
-    """Return (N, outputs): 1 where a window shows a thing well, 0 where not at all, else -1."""
-    enough, _ = SHOWS[scale.name]
-    y = np.zeros((scale.headings * len(scale.pitches_rad), len(scale.outputs)), np.int8)
+def labels(bodies: npt.NDArray[np.int32], kinds: list[str]) -> npt.NDArray[np.int8]:
+    """Return (N, outputs): 1 where a window shows a piece well, 0 where not at all, else -1."""
+    y = np.zeros((HEADINGS * len(PITCHES_RAD), len(OUTPUTS)), np.int8)
     for body in np.unique(bodies):
-        outputs = [scale.outputs.index(w) for w in words[body] if w in scale.outputs]
-        if body == 0 or not outputs:
+        if kinds[body] not in OUTPUTS:
             continue
-        mask = windows(np.where(bodies == body, 255, 0).astype(np.uint8), scale) > 127
-        part = mask[:, 6:26, 6:26] if scale is OBJECTS else mask
-        inside, all_of_it = part.sum(axis=(1, 2)), mask.sum(axis=(1, 2))
-        for output in outputs:
-            y[(all_of_it >= 4) & (y[:, output] == 0), output] = -1
-            y[inside >= enough, output] = 1
+        output = OUTPUTS.index(kinds[body])
+        mask = windows(np.where(bodies == body, 255, 0).astype(np.uint8)) > 127
+        pixels = mask.sum(axis=(1, 2))
+        y[(pixels >= HINTS) & (y[:, output] == 0), output] = -1
+        y[pixels >= SHOWS, output] = 1
     return y
 
 
-def train(rows: Rows, outputs: tuple[str, ...]) -> tuple[dict[str, Floats], str]:
+def train(rows: Rows) -> tuple[dict[str, Floats], str]:
     """Return weights trained on 8 scenes of 9, and a table of how they do on the others."""
     x, y = np.concatenate(rows.x), np.concatenate(rows.y)
     test = np.array(rows.scene) % 9 == 8
     w = descend(x[~test].astype(np.float32), y[~test].astype(np.float32))
     p = judge(w, x[test].astype(np.float32))
     lines = []
-    for k, name in enumerate(outputs):
+    for k, name in enumerate(OUTPUTS):
         known = y[test][:, k] >= 0
         hit = y[test][known, k] == 1
         score = p[known, k]
@@ -156,38 +150,32 @@ def gradients(w: list[Floats], x: Floats, y: Floats, rng: np.random.Generator) -
 def main() -> None:
     """Collect, train, report."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--scenes", type=int, default=108, help="train apartments to visit")
+    parser.add_argument("--scenes", type=int, default=162, help="train apartments to visit")
     parser.add_argument("--poses", type=int, default=14, help="places per apartment")
     parser.add_argument("--out", type=Path, default=FOLDER)
     arguments = parser.parse_args()
     renderer = Renderer(HW, 64)
-    rows = {scale.name: Rows() for scale in (FURNITURE, OBJECTS)}
+    rows = Rows()
     first = TRAIN_SEEDS.start + 3000
     for done, seed in enumerate(range(first, first + arguments.scenes), 1):
         collect(renderer, seed, arguments.poses, rows)
         if done % 10 == 0:
-            print(f"{done} apartments, {[len(r.scene) for r in rows.values()]} windows", flush=True)
+            print(f"{done} apartments, {len(rows.scene)} windows", flush=True)
     renderer.close()
-    weights: dict[str, Floats] = {}
-    parts = []
-    for scale in (FURNITURE, OBJECTS):
-        w, table = train(rows[scale.name], scale.outputs)
-        weights.update({f"{scale.name}_{k}": v.astype(np.float16) for k, v in w.items()})
-        parts.append(f"## {scale.name}\n\n{table}\n")
-        print(parts[-1], flush=True)
-    np.savez_compressed(arguments.out / WEIGHTS, **weights)  # type: ignore[arg-type]
+    weights, table = train(rows)
+    small = {name: value.astype(np.float16) for name, value in weights.items()}
+    np.savez_compressed(arguments.out / WEIGHTS, **small)  # type: ignore[arg-type]
     card = CARD.format(first=first, last=first + arguments.scenes - 1, poses=arguments.poses)
-    text = card + "\n" + "\n".join(parts)
-    (arguments.out / "glimpser_v1.md").write_text(text, encoding="utf-8")
+    (arguments.out / "glimpser_v1.md").write_text(f"{card}\n{table}\n", encoding="utf-8")
+    print(table)
 
 
 HEAD = "| shows | windows | AUC | precision at 0.5 | recall at 0.5 |\n|---|---|---|---|---|\n"
 
-CARD = f"""# Glimpser v1: which furniture and small objects a panorama seems to show
+CARD = f"""# Glimpser v1: which furniture a panorama seems to show
 
-* **What it is.** Two classifiers of {HIDDEN} hidden units over the recogniser's features of 32 x 32
-  windows: furniture (45 degrees, 16 headings x 2 pitches) and small objects with their colours
-  (22.5 degrees, 32 headings x 3 pitches). numpy, no pretrained part. Apache-2.0.
+* **What it is.** A classifier of {HIDDEN} hidden units over the recogniser's features of 32 x 32
+  windows of 45 degrees, at 16 headings and 2 pitches. numpy, no pretrained part. Apache-2.0.
 * **Data.** Panoramas of 288 x 512 from {{poses}} places each of the train-split apartments
   {{first}} to {{last}}; seeds equal to 8 modulo 9 judge.
 * **Made by** `python tools/train_glimpser.py`; seed {SEED}, {EPOCHS} epochs, Adam {RATE}.

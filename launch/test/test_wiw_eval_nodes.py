@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
+import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -99,6 +103,43 @@ def test_a_node_that_dies_is_started_again_and_the_study_completes(tmp_path, vic
     assert watcher.outcomes[-1][1].code is ErrorCode.OK
     # The job under way may be lost, and the next one while DDS still believes in the dead node.
     assert sum(row.faults for row in results.tabulate(results.read_records(study))) <= 2
+
+
+def test_nodes_end_when_the_command_and_its_workers_are_killed_at_once(tmp_path):
+    words = ("--env", "fake", "--policy", "fake", "--task", "ignav", "--arm", "fake")
+    command = [sys.executable, "-m", "wiw", "eval", *words, "--episodes", "4", "--out"]
+    process = subprocess.Popen([*command, str(tmp_path / "run")], stdout=subprocess.DEVNULL)
+    gone, give_up = threading.Event(), time.monotonic() + 60
+    study = Study(tmp_path / "run", SETTINGS)
+    while len(nodes := nodes_of(study)) < 3 and time.monotonic() < give_up:
+        gone.wait(0.02)
+    assert len(nodes) == 3
+    workers = {parent_of(pid) for pid in nodes}
+    process.kill()
+    for pid in workers:
+        os.kill(pid, signal.SIGKILL)
+    process.wait(timeout=30)
+    while nodes_of(study) and time.monotonic() < give_up:
+        gone.wait(0.02)
+    assert nodes_of(study) == []
+
+
+def parent_of(pid: int) -> int:
+    """Return the process that started this one."""
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
+def test_the_bridge_changes_its_environment_between_tasks_that_have_their_own(tmp_path):
+    settings = Settings(("ignav", "push_buttons"), ("none",), episodes=1, film=0)
+    over_ros = Study.open(tmp_path / "ros", settings)
+    evaluate(over_ros, 1, Watcher())
+    here = Study.open(tmp_path / "here", replace(settings, in_process=True))
+    evaluate(here, 1, Watcher())
+    records = results.read_records(over_ros)
+    for task in settings.tasks:
+        (record,) = records[task, "none"].values()
+        assert record.result.code is ErrorCode.OK and record.result.task == task
+    assert decisions(over_ros) == decisions(here)
 
 
 def test_domains_of_two_evaluations_differ():

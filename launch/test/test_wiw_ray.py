@@ -86,9 +86,16 @@ def test_two_nodes_give_the_same_records_and_one_that_dies_costs_nothing(cluster
             cluster.remove_node(cluster.spare, allow_graceful=False)
 
     study = Study.open(tmp_path / "ray", SETTINGS)
-    watcher = Noted(lose_a_node)
-    evaluate(study, 0, watcher, lambda: RayCrew(study, cluster.address, 0))
+    watcher, hired = Noted(lose_a_node), []
+
+    class Counted(RayCrew):
+        def hire(self):
+            hired.append(super().hire())
+            return hired[-1]
+
+    evaluate(study, 0, watcher, lambda: Counted(study, cluster.address, 0))
     assert study.complete() and len(watcher.outcomes) == 16
+    assert len(hired) == 3  # one per node, and a successor for the one that was lost
     assert verdicts(study) == verdicts(local)
     films = {p.relative_to(study.folder) for p in study.folder.glob("*/*/film/*/*")}
     assert films == {p.relative_to(local.folder) for p in local.folder.glob("*/*/film/*/*")}
@@ -112,8 +119,6 @@ def test_a_study_begun_on_a_cluster_goes_on_here_and_the_other_way_round(cluster
 
 def test_a_job_that_kills_every_actor_is_a_fault_after_its_second_try(cluster, tmp_path):
     study = Study.open(tmp_path / "run", replace(SETTINGS, tasks=("ignav",), arms=("none",)))
-    lost = study.settings  # the first episode ends its process, see _deadly
-    assert lost.episodes == 4
     watcher = Noted()
     evaluate(study, 1, watcher, lambda: _Deadly(study, cluster.address, 1))
     faults = [(job, e) for job, e in watcher.outcomes if isinstance(e, WiwError)]
@@ -146,7 +151,7 @@ def test_a_cluster_that_is_not_there_is_said_within_seconds(tmp_path, address):
         free.bind((LOOPBACK, 0))
         port = free.getsockname()[1]
     study = Study.open(tmp_path / "run", SETTINGS)
-    with pytest.raises(WiwError, match="Ray|answers") as caught:
+    with pytest.raises(WiwError, match=r"Ray|answers") as caught:
         RayCrew(study, address.format(free=port), 0)
     assert caught.value.code is ErrorCode.BAD_PARAMETER
 

@@ -9,7 +9,7 @@ import re
 from made_up_study import made_up_study
 
 from wiw import results
-from wiw.report import maps, words
+from wiw.report import drawing, maps, words
 from wiw_core.arm import tool_pose
 from wiw_core.decisions import Candidate, Decision, DecisionKind, EpisodeResult, EpisodeStatus
 from wiw_core.geometry import Pose2, Pose3
@@ -41,7 +41,7 @@ def path(svg: str) -> list[tuple[float, float]]:
 
 def only(record: EpisodeRecord) -> str:
     """Return the one drawing of one arm."""
-    ((_, svg),) = maps.draw({"warp": record})["warp"]
+    ((_, svg),) = maps.draw_episode({"warp": record})["warp"]
     return svg
 
 
@@ -66,7 +66,7 @@ def test_scale_bar_has_the_length_it_says():
 
 
 def test_arms_of_an_episode_are_drawn_at_one_scale():
-    drawn = maps.draw({"near": driven(["forward"]), "far": driven(["forward"] * 20)})
+    drawn = maps.draw_episode({"near": driven(["forward"]), "far": driven(["forward"] * 20)})
     lengths = {arm: path(svg)[0][1] - path(svg)[-1][1] for arm, ((_, svg),) in drawn.items()}
     assert abs(lengths["far"] / lengths["near"] - 20) < 0.5
 
@@ -89,13 +89,13 @@ def test_turning_on_the_spot_puts_the_decisions_at_one_dot():
 
 
 def test_robot_that_never_decided_has_no_drawing():
-    assert maps.draw({"none": driven()}) == {"none": []}
+    assert maps.draw_episode({"none": driven()}) == {"none": []}
 
 
 def test_an_arm_is_drawn_from_above_and_from_the_side(tmp_path):
     study = made_up_study(tmp_path / "run", ("push_buttons",), ("none",), 1)
     record = next(iter(results.read_records(study)["push_buttons", "none"].values()))
-    drawings = maps.draw({"none": record})["none"]
+    drawings = maps.draw_episode({"none": record})["none"]
     assert len(drawings) == 2 and "side" in drawings[1][0]
     assert len(path(drawings[0][1])) == sum(len(d.executed) + 1 for d in record.decisions)
     assert drawings[0][1].count('class="closed"') == sum(
@@ -111,7 +111,9 @@ def test_a_candidate_that_cannot_be_executed_is_left_out_of_the_drawing():
     )
     step = DecisionRecord(decision, good, Pose2(), 1, Pose3(0.3, 0.0, 1.0))
     record = driven()
-    drawings = maps.draw({"none": EpisodeRecord(record.episode, {}, (step,), record.result)})
+    drawings = maps.draw_episode(
+        {"none": EpisodeRecord(record.episode, {}, (step,), record.result)}
+    )
     assert 'class="weighed"' not in drawings["none"][0][1]
     assert words.plan_words(bad) == "tool_pose that cannot be executed"
 
@@ -119,11 +121,11 @@ def test_a_candidate_that_cannot_be_executed_is_left_out_of_the_drawing():
 def test_places_far_away_fit_into_the_drawing():
     svg = only(driven(*(["forward"] * 5 for _ in range(40))))
     height = float(re.search(r'viewBox="0 0 \S+ ([\d.]+)"', svg)[1])
-    assert all(0 <= x <= maps.WIDTH and 0 <= y <= height for x, y in path(svg))
+    assert all(0 <= x <= drawing.WIDTH and 0 <= y <= height for x, y in path(svg))
 
 
 def test_names_of_arms_are_escaped():
-    ((_, svg),) = maps.draw({'<b>"': driven(["forward"])})['<b>"']
+    ((_, svg),) = maps.draw_episode({'<b>"': driven(["forward"])})['<b>"']
     assert "<b>" not in svg
 
 

@@ -13,7 +13,7 @@ from report_page_reader import PageReader
 from wiw import results
 from wiw.cli import app
 from wiw.columns import COLUMNS
-from wiw.report import facts, plots, sections, site, strips, words, write_report
+from wiw.report import facts, plots, sections, strips, words, write_report
 from wiw.study import Settings, Study
 from wiw_core.decisions import EpisodeResult, EpisodeStatus
 from wiw_core.errors import ErrorCode, WiwError
@@ -226,9 +226,9 @@ def test_long_names_are_shortened_at_both_ends_and_stay_apart():
     assert len(set(shortened)) == 2 and words.short("warp") == "warp"
 
 
-def test_a_page_that_cannot_be_written_says_so(study, rows, tmp_path):
-    blocked = Study(tmp_path / "run", study.settings)
-    blocked.folder.write_text("a file where the folder should be")
+def test_a_page_that_cannot_be_written_says_so(tmp_path):
+    study = made_up_study(tmp_path / "run", ("ignav",), ("none",), 1)
+    (study.folder / "episodes").write_text("a file where the folder should be")
     with pytest.raises(WiwError) as caught:
-        site.write(blocked.folder / "report.html", "")
+        write_report(study)
     assert caught.value.code is ErrorCode.RECORDING_FAILED

@@ -107,6 +107,21 @@ def test_a_family_is_pooled_over_all_its_episodes_with_faults_on_one_side():
     assert copy.summary.success_all.estimate == 3 / 5
 
 
+def test_what_beats_what_is_decided_by_the_exact_test_and_said_with_its_pairs():
+    records = {
+        ("ignav", "none"): row_of("ignav", "l" * 6),
+        ("ignav", "copy"): row_of("ignav", "w" * 6),
+        ("ignav", "warp"): row_of("ignav", "w" * 5 + "l"),
+    }
+    rows = results.tabulate(records)
+    assert rows[1].versus["none"].p == pytest.approx(2 / 2**6)
+    assert rows[2].versus["none"].p == pytest.approx(2 / 2**5)
+    assert results.sentences(rows) == [
+        "ignav: copy (+1.00 [+1.00, +1.00], 6 pairs) beats none; warp cannot be told from none.",
+        "ignav: warp cannot be told from copy.",
+    ]
+
+
 def test_a_variant_of_a_task_is_not_pooled_with_it():
     records = {
         (task, "none"): row_of(task, "wl") for task in ("ignav", "ignav_self_stop", "ar_unboxed")
@@ -123,7 +138,10 @@ def test_levels_are_apart_and_a_fault_that_knows_none_is_put_with_its_episode():
     levels = by_difficulty(records)
     assert list(levels) == ["e", "h"]
     hard = results.tabulate(levels["h"], difficulty="h")
-    assert [(row.arm, row.summary.n, row.faults) for row in hard] == [("none", 2, 0), ("copy", 2, 1)]
+    assert [(row.arm, row.summary.n, row.faults) for row in hard] == [
+        ("none", 2, 0),
+        ("copy", 2, 1),
+    ]
     assert all(row.difficulty == "h" for row in hard)
 
 

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from wiw import policies
 from wiw.arms import DEFAULT_ARMS
-from wiw.study import Settings, Study, load
+from wiw.study import Settings, load
 from wiw_core.errors import WiwError, describe
 
 app = typer.Typer(

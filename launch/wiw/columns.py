@@ -15,7 +15,8 @@ from wiw_core.statistics import Percentiles
 
 NOTE = (
     "The primary metric and its paired difference to 'none', with 95 % intervals;"
-    " seconds and frames as p50/p95."
+    " seconds and frames as p50/p95. 'Beats': p below 0.05 (McNemar's exact test, sign flips for"
+    " scores), not adjusted for the number of rows."
 )
 
 
@@ -72,9 +73,7 @@ COLUMNS = (
         "answer score weighted by path length, in metres",
         lambda r: number(r.summary.score_spl.estimate, 1),
     ),
-    Column(
-        "actions", "mean actions", lambda r: number(r.summary.actions.estimate, 1), cost=True
-    ),
+    Column("actions", "mean actions", lambda r: number(r.summary.actions.estimate, 1), cost=True),
     Column(
         "decisions", "mean decisions", lambda r: number(r.summary.decisions.estimate, 1), cost=True
     ),

@@ -12,8 +12,8 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from wiw.pooling import Records, metric_of
-from wiw.results import primary
-from wiw.rows import DIGITS
+from wiw.results import p_value, primary
+from wiw.rows import ALPHA, DIGITS
 from wiw.study import Study, load
 from wiw.texts import interval, number
 from wiw_core.contracts import Metric
@@ -21,10 +21,8 @@ from wiw_core.decisions import EpisodeResult
 from wiw_core.errors import ErrorCode, WiwError, describe
 from wiw_core.metrics import is_fault, score_spl, spl_actions, spl_metres, thinking_seconds
 from wiw_core.records import EpisodeRecord, finished, read_episode, record_path
-from wiw_core.statistics import Interval, holm, mcnemar, paired_bootstrap, sign_flip
+from wiw_core.statistics import Interval, holm, paired_bootstrap
 
-ALPHA = 0.05
-"""A difference with a smaller p, adjusted for the number of comparisons, is called real."""
 Pair = tuple[EpisodeRecord, EpisodeRecord]
 
 
@@ -95,7 +93,9 @@ class Comparison:
         shown = f"{self.adjusted:.3f}" if self.adjusted >= 0.001 else "below 0.001"
         where = f"{main.name} {value} on {self.pairs} pairs, p {shown}"
         if math.isnan(self.adjusted):
-            return f"{self.a.task}: nothing can be said of {self.a.name} and {self.b.name}: no pair."
+            return (
+                f"{self.a.task}: nothing can be said of {self.a.name} and {self.b.name}: no pair."
+            )
         if self.adjusted >= ALPHA:
             return f"{self.a.task}: {self.a.name} cannot be told from {self.b.name} ({where})."
         verb = "is better than" if main.difference.estimate > 0 else "is worse than"
@@ -175,9 +175,7 @@ def _compare(a: Side, b: Side) -> Comparison:
     metric = metric_of(a.task)
     lines = tuple(_lines(pairs, metric))
     only_a, only_b = solved[True, False], solved[False, True]
-    p = mcnemar(only_a, only_b) if pairs else math.nan
-    if metric == "score":
-        p = sign_flip([_primary(x, metric) - _primary(y, metric) for x, y in pairs])
+    p = p_value([(_result(x), _result(y)) for x, y in pairs], metric)
     return Comparison(
         a, b, metric, lines, only_a, only_b, solved[True, True], solved[False, False], p, p
     )
@@ -229,9 +227,7 @@ def _line(
     if all(math.isnan(x) and math.isnan(y) for x, y in values):
         return Line(name, math.nan, math.nan, Interval(math.nan, math.nan, math.nan), 0, digits)
     a, b = [x for x, _ in values], [y for _, y in values]
-    return Line(
-        name, sum(a) / len(a), sum(b) / len(b), paired_bootstrap(a, b), len(values), digits
-    )
+    return Line(name, sum(a) / len(a), sum(b) / len(b), paired_bootstrap(a, b), len(values), digits)
 
 
 def rich_table(comparison: Comparison) -> Table:

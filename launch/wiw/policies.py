@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 from wiw_core.errors import ErrorCode, WiwError, unknown_name
@@ -43,7 +43,7 @@ class PolicyChoice:
     execute: int = 0
 
 
-@lru_cache(maxsize=None)
+@cache
 def parse(text: str) -> PolicyChoice:
     """Return the policy that ``text`` names, see :data:`HELP`.
 
@@ -77,9 +77,7 @@ def _registered(name: str) -> PolicyChoice:
     if name not in proposers and name not in revisers:
         known = [DEFAULT, *proposers, *revisers]
         raise unknown_name(ErrorCode.UNKNOWN_PROPOSER, "proposer or reviser", name, known)
-    return PolicyChoice(
-        name, name if name in proposers else "", name if name in revisers else ""
-    )
+    return PolicyChoice(name, name if name in proposers else "", name if name in revisers else "")
 
 
 def _options(text: str, options: str) -> tuple[dict[str, str], dict[str, str], dict[str, int]]:

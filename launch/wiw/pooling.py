@@ -26,8 +26,8 @@ def pool(records: Mapping[Key, Records]) -> dict[Key, Records]:
     """Return the records of each family of several tasks, by family and row.
 
     Episodes are called ``task/id``. A variant of another task here, its subclass, is left out: it
-    has the same episodes, which would count twice. A row that one of the tasks lacks is left out: it would be
-    compared on other episodes than the rest.
+    has the same episodes, which would count twice. So is a row that one of the tasks lacks: it
+    would be compared on other episodes than the rest.
     """
     families: dict[str, list[str]] = {}
     tasks_here = list(dict.fromkeys(task for task, _ in records))

@@ -5,22 +5,23 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from wiw.arms import BASELINE, get_arm
-from wiw.columns import HEADINGS, NOTE, OUTCOMES, WIDE, cells, interval, number, rich_tables, shown
+from wiw.arms import get_arm
+from wiw.columns import HEADINGS, NOTE, OUTCOMES, WIDE, cells, rich_tables, shown
 from wiw.files import write_json, write_text
 from wiw.pooling import Key, Records, by_difficulty, metric_of, pool
 from wiw.rows import CONTROLS, Difference, Row, by_task, sentences
 from wiw.settings import sibling
 from wiw.study import Study
+from wiw.texts import interval, number
 from wiw_core.contracts import Metric
 from wiw_core.decisions import EpisodeResult
 from wiw_core.metrics import is_fault, summarise_records
 from wiw_core.records import EpisodeRecord, finished, read_episode, record_path
-from wiw_core.statistics import paired_bootstrap
+from wiw_core.statistics import mcnemar, paired_bootstrap, sign_flip
 
 __all__ = [
     "CONTROLS",
@@ -113,7 +114,19 @@ def difference(mine: Records, others: Records, metric: Metric) -> Difference:
     interval = paired_bootstrap(
         [primary(a, metric) for a, _ in found], [primary(b, metric) for _, b in found]
     )
-    return Difference(interval, len(found))
+    return Difference(interval, len(found), p_value(found, metric))
+
+
+def p_value(found: Sequence[tuple[EpisodeResult, EpisodeResult]], metric: Metric) -> float:
+    """Return the two-sided p that pairs do not differ; NaN without pairs.
+
+    McNemar's exact test for success, a sign-flip test for scores.
+    """
+    if metric == "score":
+        return sign_flip([a.score - b.score for a, b in found])
+    first = sum(a.success and not b.success for a, b in found)
+    second = sum(b.success and not a.success for a, b in found)
+    return mcnemar(first, second) if found else math.nan
 
 
 def pairs(mine: Records, others: Records) -> list[tuple[EpisodeResult, EpisodeResult]]:

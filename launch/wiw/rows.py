@@ -14,6 +14,8 @@ from wiw_core.statistics import Interval
 
 CONTROLS = (BASELINE, "copy")
 """Arms that the others are paired with, under the same policy."""
+ALPHA = 0.05
+"""A difference with a smaller p is called real."""
 PLURAL = {
     "beats": "beat",
     "does worse than": "do worse than",
@@ -29,17 +31,21 @@ class Difference:
     ----------
     value : Interval
         Of success rates, or of answer scores.
+    p : float
+        Of :func:`wiw.results.p_value`. It decides, not the interval: a bootstrap of two equal
+        pairs has no width.
     """
 
     value: Interval
     pairs: int
+    p: float
 
     @property
     def verdict(self) -> str:
-        """What the interval says: "beats", "does worse than" or "cannot be told from"."""
-        if self.value.low > 0:
-            return "beats"
-        return "does worse than" if self.value.high < 0 else "cannot be told from"
+        """What the test says: "beats", "does worse than" or "cannot be told from"."""
+        if not self.p < ALPHA:
+            return "cannot be told from"
+        return "beats" if self.value.estimate > 0 else "does worse than"
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cache
 
 from wiw.arms import get_arm
 from wiw.description import BUILT_IN_MODELS
@@ -43,7 +43,7 @@ def mismatch(task: Task, info: ModelInfo) -> str:
     return ""
 
 
-@lru_cache(maxsize=None)
+@cache
 def model_info(model: str) -> ModelInfo:
     """Return what a registered world model declares."""
     made = Registry(WORLD_MODELS).create(model)
@@ -52,5 +52,3 @@ def model_info(model: str) -> ModelInfo:
         return info
     finally:
         made.close()
-
-

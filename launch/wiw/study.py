@@ -280,8 +280,9 @@ def load(folder: Path) -> Study:
 
 
 def _settings(run: Mapping[str, Any]) -> Settings:
-    fields = run["settings"].items()
-    return Settings(**{k: tuple(v) if isinstance(v, list) else v for k, v in fields})
+    fields: dict[str, Any] = run["settings"]
+    plain: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()}
+    return Settings(**plain)
 
 
 def _refuse_foreign(folder: Path) -> None:

@@ -33,18 +33,29 @@ def blind_score(records):
 
 
 @pytest.mark.parametrize("split", SPLITS)
-def test_categories_and_levels_are_even(split):
+def test_categories_are_even_and_each_is_asked_at_every_level(split):
     records = episodes_of(split)
-    for what, values in (("category", CATEGORIES), ("difficulty", LEVELS_M)):
-        counts = Counter(getattr(r, what) for r in records)
-        assert set(counts) == set(values)
-        assert max(counts.values()) - min(counts.values()) <= 0.1 * len(records)
+    counts = Counter(r.category for r in records)
+    assert set(counts) == set(CATEGORIES)
+    assert max(counts.values()) - min(counts.values()) <= 3
+    levels = Counter((r.category, r.difficulty) for r in records)
+    for category, count in counts.items():
+        for level in LEVELS_M:
+            assert count / 3 - 2 <= levels[category, level] <= count / 3 + 2
+
+
+@pytest.mark.parametrize("split", SPLITS)
+def test_an_apartment_is_asked_questions_of_several_categories(split):
+    scenes = {}
+    for record in episodes_of(split):
+        scenes.setdefault(record.scene, []).append(record.category)
+    assert all(len(set(c)) == len(c) for c in scenes.values())
 
 
 @pytest.mark.parametrize("split", SPLITS)
 @pytest.mark.parametrize("category", CATEGORIES)
 def test_no_answer_is_a_good_guess(split, category):
-    assert blind_score([r for r in episodes_of(split) if r.category == category]) <= 34.0
+    assert blind_score([r for r in episodes_of(split) if r.category == category]) <= 27.0
 
 
 def test_levels_are_the_metres_to_where_the_evidence_shows():
@@ -60,7 +71,7 @@ def test_no_question_is_asked_twice_in_an_apartment():
 
 
 def test_a_sample_of_answers_is_what_the_apartment_says():
-    for record in load_episodes("aeqa")[::12]:
+    for record in load_episodes("aeqa")[::24]:
         layout = lay_out(record.scene)
         [asked] = [q for q in templates.ask(layout) if q.text == record.question]
         assert (asked.answers, asked.partial, asked.key) == (

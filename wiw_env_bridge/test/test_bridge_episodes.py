@@ -23,7 +23,7 @@ from wiw_env_bridge.mujoco.targets import LABELS
 
 COUNTS = {
     ("aeqa", "val"): 144,
-    ("aeqa", "train"): 100,
+    ("aeqa", "train"): 102,
     ("ignav", "val"): 144,
     ("ignav", "train"): 32,
     ("ar", "val"): 144,
@@ -73,7 +73,7 @@ def test_a_sample_of_episodes_fits_its_apartments(task):
             target = layout.target(record.target)
             assert target is not None
             assert target.label == record.label in LABELS
-            assert 1.0 <= record.start.distance_m(Pose2(target.x_m, target.y_m)) <= 3.5
+            assert 0.8 <= record.start.distance_m(Pose2(target.x_m, target.y_m)) <= 3.5
 
 
 def test_what_is_written_is_read_back():
@@ -87,7 +87,7 @@ def test_what_is_written_is_read_back():
         ('"scene": 1', '"scene": 2'),
         ('"shortest_m": 1.0', '"shortest_m": 9.0'),
         ('"count": 2', '"count": 3'),
-        ('"version": 1', '"version": 2'),
+        ('"version": 2', '"version": 1'),
         ('"schema": "wiw-episodes"', '"schema": "other"'),
     ],
 )

@@ -6,8 +6,9 @@ import math
 
 import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation
 
-from wiw_env_bridge.tabletop import servo
+from wiw_env_bridge.tabletop import kinematics, servo
 from wiw_env_bridge.tabletop.kinematics import HIGH_RAD, JUMP_RAD, LOW_RAD, READY_RAD, Kinematics
 
 DOWN = np.diag([1.0, -1.0, -1.0])
@@ -105,6 +106,21 @@ def test_a_line_through_the_arms_own_foot_is_no_path(arm):
     start = arm.reach(left, READY_RAD)
     assert start is not None and arm.reach(right, start) is not None
     assert arm.straight(start, right) is None
+
+
+def turned(place, degrees):
+    pose = np.eye(4)
+    pose[:3, :3] = Rotation.from_euler("xyz", degrees, degrees=True).as_matrix()
+    pose[:3, 3] = place
+    return pose
+
+
+def test_a_line_on_which_a_joint_would_jump_is_no_path(arm, monkeypatch):
+    start = arm.reach(turned((0.32, -0.05, 0.93), (164, -37, 16)), READY_RAD)
+    goal = turned((0.36, -0.11, 1.25), (158, -28, 79))
+    assert start is not None and arm.straight(start, goal) is None
+    monkeypatch.setattr(kinematics, "JUMP_RAD", math.inf)  # there is a solution all the way
+    assert np.abs(np.diff(arm.straight(start, goal), axis=0)).max() > JUMP_RAD
 
 
 def test_a_motion_begins_and_ends_at_rest_and_keeps_to_the_greatest_speed(arm):

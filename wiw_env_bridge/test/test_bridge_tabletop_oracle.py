@@ -87,7 +87,7 @@ def test_it_leaves_no_trace_whichever_plans_it_weighs(env):
     again = list(OracleWorldModel(env, SIZE, SIZE).rollout(request))
     for one, other in zip(first, again):
         assert np.array_equal(one.frames, other.frames)
-    (steps,) = (list(env.act(LIFT)) for _ in range(1))
+    steps = list(env.act(LIFT))
     assert np.array_equal(first[0].frames[-1], steps[-1].observation.view("front").rgb)
 
 
@@ -111,3 +111,16 @@ def test_an_observation_from_elsewhere_is_refused(env):
     with pytest.raises(WiwError) as caught:
         list(OracleWorldModel(env).rollout(replace(request, observations=(old,))))
     assert caught.value.code is ErrorCode.STALE_OBSERVATION
+
+
+def test_after_a_plan_that_failed_the_next_one_is_imagined_in_full(env):
+    request_now(env, LIFT)
+    far = Plan((reach(0.69, 0.49, 0.8),))
+    (failed,) = env.act(far)
+    assert failed.code is ErrorCode.IK_FAILED
+    aside = Plan((reach(0.3, 0.0, 1.0),))
+    request = RolloutRequest((failed.observation,), (aside,), (1,))
+    (imagined,) = OracleWorldModel(env, SIZE, SIZE).rollout(request)
+    (moved,) = env.act(aside)
+    assert np.array_equal(imagined.frames[0], moved.observation.view("front").rgb)
+    assert not np.array_equal(imagined.frames[0], failed.observation.view("front").rgb)

@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 from tabletop_blocks import TOP_M, BlocksScene
 
-from wiw_core.errors import ErrorCode
+from wiw_core.errors import ErrorCode, WiwError
 from wiw_core.geometry import Pose3
+from wiw_env_bridge.tabletop import panda
+from wiw_env_bridge.tabletop.grasp import Grasp
 from wiw_env_bridge.tabletop.table import Table
 
 X, Y = 0.2, 0.1
@@ -32,6 +34,17 @@ def pick(table, z=TOP_M + 0.02):
 
 def place(table, body="small"):
     return table.data.body(body).xpos.copy()
+
+
+def contacts(table, block="long"):
+    """The names of the geoms of each contact with a block."""
+    model, data = table.model, table.data
+    body = model.body(block).id
+    return [
+        {model.geom(geom).name for geom in pair}
+        for pair in data.contact.geom
+        if body in (model.geom_bodyid[geom] for geom in pair)
+    ]
 
 
 def test_the_tool_goes_where_it_is_told_and_says_how_far_it_came(table):
@@ -88,6 +101,28 @@ def test_a_gripper_that_closes_beside_a_block_holds_nothing(table):
     table.move(down(X + 0.05, Y, TOP_M + 0.02), True)
     table.move(down(X + 0.05, Y, TOP_M + 0.02), False)
     assert table.held == ""
+
+
+def test_a_block_that_only_the_undersides_of_the_pads_touch_is_not_held(table):
+    top = TOP_M + 0.05
+    table.move(down(0.2, -0.2, 0.9), True)
+    table.move(down(0.2, -0.2, top + 0.011), True)
+    table.move(down(0.2, -0.2, top + 0.011), False)
+    assert all(any(pad in pair for pair in contacts(table)) for pad in panda.PADS)
+    assert table.held == ""
+
+
+def test_what_only_one_pad_touches_is_not_held(table):
+    table.move(down(X, Y, 0.9), True)
+    table.move(down(X, Y, TOP_M + 0.02), True)
+    grasp = Grasp(table.model, table.data, ("small",))
+    start = table.model.jnt_qposadr[table.model.body("small").jntadr[0]]
+    for shift in (-0.026, 0.026):  # from the middle of the open gripper to one of its pads
+        table.data.qpos[start + 1] = Y + shift
+        table.refresh()
+        touched = [any(pad in pair for pair in contacts(table, "small")) for pad in panda.PADS]
+        assert sorted(touched) == [False, True]
+        assert grasp.seize() == ""
 
 
 def test_what_cannot_be_held_is_not_held_though_both_pads_touch_it(table):
@@ -194,3 +229,12 @@ def test_the_scene_watches_every_step(table):
     table.move(down(X, Y, 0.8), False)
     assert not table.succeeded()
     assert table.data.userdata[0] > 0.89
+
+
+def test_physics_that_broke_down_is_an_error_and_not_a_new_beginning(table, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # MuJoCo writes a log where it stands
+    start = table.model.jnt_qposadr[table.model.body("small").jntadr[0]]
+    table.data.qpos[start] = np.nan
+    with pytest.raises(WiwError) as caught:
+        table.move(down(0.2, 0.0, 1.0), True)
+    assert caught.value.code is ErrorCode.ENVIRONMENT_FAILED

@@ -11,7 +11,6 @@ import numpy as np
 from wiw_core.arm import ARM
 from wiw_core.cameras import pinhole
 from wiw_core.contracts import DecisionContext, PlanLimits
-from wiw_core.decisions import Decision
 from wiw_core.geometry import Pose3
 from wiw_core.observation import Episode, Observation, Rgb, SceneObject, View
 
@@ -143,7 +142,6 @@ def arm_context(
     gripper: float = 1.0,
     seed: int = 0,
     index: int = 0,
-    previous: Decision | None = None,
 ) -> DecisionContext:
     """Return a decision at a table; without ``objects`` the privilege is not granted."""
     now = Observation(
@@ -156,7 +154,7 @@ def arm_context(
     )
     episode = Episode(family, "val_000", 7, "table", "val", 3, GOALS[family].format(colour))
     rng = np.random.default_rng([seed, index])
-    return DecisionContext(episode, (now,), index, LIMITS, ARM, rng, previous)
+    return DecisionContext(episode, (now,), index, LIMITS, ARM, rng)
 
 
 def with_goal(context: DecisionContext, text: str) -> DecisionContext:

@@ -178,8 +178,8 @@ def test_an_imagined_thing_never_becomes_an_answer() -> None:
 
 
 def test_pictures_that_show_more_of_what_is_wanted_score_higher() -> None:
-    nothing = Glimpse({"fridge": 0.0}, {("cube", "red"): 0.0})
-    fridge = Glimpse({"fridge": 0.9}, {("cube", "red"): 0.0})
+    nothing = Glimpse({"fridge": 0.1}, {})
+    fridge = Glimpse({"fridge": 0.9}, {("cube", "red"): 0.2})
     both = Glimpse({"fridge": 0.9}, {("cube", "red"): 0.8})
     need = Wanted({"fridge": 1.0}, {("cube", "red"): 1.0})
     assert need.score(nothing) == 0.0 < need.score(fridge) < need.score(both)

@@ -25,7 +25,6 @@ from planner_arm_tables import (
 from wiw_core.arm import target_of
 from wiw_core.conformance import check_proposer
 from wiw_core.contracts import PlanLimits
-from wiw_core.decisions import Decision, DecisionKind
 from wiw_core.errors import ErrorCode, WiwError
 from wiw_core.geometry import Array, Pose3
 from wiw_core.plans import NAVIGATION, Plan
@@ -177,19 +176,20 @@ def test_what_is_stacked_is_built_upon_first_and_may_be_put_straight() -> None:
     assert {plan.text for plan in again} == {"put object 3 straight"}
 
 
-@pytest.mark.parametrize(("family", "last"), [("slide", True), ("peg", True), ("push", False)])
-def test_what_was_tried_in_vain_comes_last_where_it_would_have_been_seen(
-    family: str, last: bool
-) -> None:
-    first = ArmProposer().propose(arm_context(family, "green", OBJECTS[family]), 1)[0]
-    before = Decision(DecisionKind.ACT, first, len(first))
-    seconds = [
-        ArmProposer().propose(
-            arm_context(family, "green", OBJECTS[family], seed=s, index=1, previous=before), 1
-        )[0]
-        for s in range(20)
-    ]
-    assert all(plan.text != first.text for plan in seconds) is last
+@pytest.mark.parametrize(
+    ("family", "thing", "targets"),
+    [
+        ("slide", (0.05, 0.01, 0.775), SQUARES),
+        ("peg", (0.3, 0.14, 0.786), tuple((0.3, y, 0.814) for y in (-0.14, 0.0, 0.14))),
+    ],
+)
+def test_where_the_thing_is_already_comes_last(family: str, thing: tuple, targets: tuple) -> None:
+    objects = things(thing, *targets)
+    for seed in range(10):
+        plans = ArmProposer(**EXACT).propose(arm_context(family, "green", objects, seed=seed), 4)
+        ends = [objects[int(plan.text.split()[-1]) - 1] for plan in plans]
+        there = [math.dist((o.x_m, o.y_m), thing[:2]) < 0.03 for o in ends]
+        assert there.index(True) == len(targets) - 1
 
 
 def test_a_plan_is_never_longer_than_the_horizon() -> None:

@@ -16,11 +16,12 @@ from wiw_core.errors import ErrorCode, WiwError
 from wiw_core.fakes.environment import FakeEnvironment
 from wiw_core.fakes.world_model import FakeWorldModel
 from wiw_core.loop import Policy, run_episode
+from wiw_core.observation import Projection
 from wiw_core.plans import navigation_plan
 from wiw_core.records import JsonlRecorder, read_episode, record_path
 from wiw_core.rollouts import Rollout
 from wiw_planner_node.film import INDEX, filmed
-from wiw_planner_node.pictures import contact_sheet, matching_view, thumbnail
+from wiw_planner_node.pictures import FRONT_HEIGHT, contact_sheet, matching_view, thumbnail
 from wiw_planner_node.policy import make_policy
 
 
@@ -66,6 +67,31 @@ def test_every_imagined_action_has_a_frame_beside_what_was_really_seen(
         for name in pictures:
             assert cv2.imread(str(tmp_path / name)).shape == (144, 288, 3)
     assert (tmp_path / film["goal"]).exists()
+
+
+class FrontModel(FakeWorldModel):
+    """Shows the robot's front view, as it is, in place of the panorama."""
+
+    def rollout(self, request):  # type: ignore[no-untyped-def]
+        front = request.now.view("front").rgb
+        for rollout in super().rollout(request):
+            frames = np.repeat(front[None], len(rollout.frames), axis=0)
+            yield replace(rollout, frames=frames, projection=Projection.PERSPECTIVE)
+
+
+def test_front_views_that_were_imagined_are_filmed_beside_real_ones(tmp_path: Path) -> None:
+    film, decisions = shoot(tmp_path, fake_policy(FrontModel(), frames="last"))
+    _, seen, _ = FakeEnvironment().reset("ignav", "val_001")
+    front = seen.view("front")
+    assert front is not None and front.size[0] == front.size[1]
+    for shot, decision in zip(film["decisions"], decisions):
+        names = [shot["now"]] + [
+            f["file"] for part in ("imagined", "real", "candidates") for f in shot[part]
+        ]
+        for name in names:
+            assert cv2.imread(str(tmp_path / name)).shape == (FRONT_HEIGHT, FRONT_HEIGHT, 3)
+        assert shot["text"] == decision.plan.text
+        assert [c["text"] for c in shot["candidates"]] == [c.plan.text for c in decision.candidates]
 
 
 def test_the_seconds_of_the_film_are_not_the_decisions(tmp_path: Path) -> None:

@@ -171,3 +171,73 @@ def test_an_unknown_way_to_score_is_refused_with_the_nearest_name() -> None:
     with pytest.raises(WiwError, match="perception") as caught:
         PlaceReviser("perceptoin")
     assert caught.value.code is ErrorCode.BAD_PARAMETER
+
+
+def at_a_place(rgb: Rgb, goal: View | None, privileges: tuple[str, ...] = ()) -> DecisionContext:
+    context = context_with_goal(goal)
+    view = View("panorama", rgb, Projection.EQUIRECTANGULAR)
+    now = replace(context.now, views=(view,))
+    episode = replace(context.episode, privileges=privileges)
+    return replace(context, episode=episode, history=(now,))
+
+
+def halfway(share: float) -> Rgb:
+    """A place that is more like the goal's the nearer ``share`` is to 1."""
+    mixed = share * place(0).astype(float) + (1.0 - share) * place(1)
+    return np.asarray(mixed, np.uint8)
+
+
+def test_without_the_oracle_stop_it_stops_where_the_photo_was_taken_and_not_elsewhere() -> None:
+    goal = photo(place(0), 2 * TURN_RAD)
+    for rgb, stops in ((place(0), True), (place(4), False)):
+        context = at_a_place(rgb, goal)
+        reviser = PlaceReviser()
+        reviser.reset(context.episode)
+        decision = reviser.glance(context)
+        assert (decision is not None and decision.kind is DecisionKind.STOP) is stops
+
+
+def test_with_the_oracle_stop_it_never_stops_by_itself() -> None:
+    context = at_a_place(place(0), photo(place(0), 0.0), ("oracle_stop",))
+    reviser = PlaceReviser()
+    reviser.reset(context.episode)
+    assert reviser.glance(context) is None
+
+
+def test_one_doubtful_look_is_not_enough_to_stop_but_two_running_are() -> None:
+    context = at_a_place(halfway(0.7), photo(place(0), 0.0))
+    elsewhere = at_a_place(place(4), photo(place(0), 0.0))
+    reviser = PlaceReviser(stop_distance=0.0, near_distance=0.9)
+    reviser.reset(context.episode)
+    assert reviser.glance(context) is None
+    stop = reviser.glance(context)
+    assert stop is not None and stop.kind is DecisionKind.STOP
+
+    strict = PlaceReviser(stop_distance=0.0, near_distance=1e-6)
+    strict.reset(context.episode)
+    assert [strict.glance(c) for c in (context, elsewhere, context)] == [None] * 3
+
+
+def test_the_true_value_needs_a_goal_photo_only_to_stop_by() -> None:
+    context = at_a_place(place(0), None)
+    with pytest.raises(WiwError) as caught:
+        PlaceReviser(score_by="value").reset(context.episode)
+    assert caught.value.code is ErrorCode.BAD_IMAGE
+    PlaceReviser(score_by="value").reset(at_a_place(place(0), None, ("oracle_stop",)).episode)
+
+
+def test_stopping_needs_a_panorama() -> None:
+    context = at_a_place(place(0), photo(place(0), 0.0))
+    flat = replace(context, history=(replace(context.now, views=(photo(place(0), 0.0),)),))
+    reviser = PlaceReviser()
+    reviser.reset(context.episode)
+    with pytest.raises(WiwError) as caught:
+        reviser.glance(flat)
+    assert caught.value.code is ErrorCode.PANORAMA_REQUIRED
+
+
+@pytest.mark.parametrize("pair", [(0.2, 0.1), (-0.1, 0.1), (0.1, 1.5), (math.nan, 0.1)])
+def test_distances_to_stop_at_that_are_out_of_order_are_refused(pair: tuple[float, float]) -> None:
+    with pytest.raises(WiwError) as caught:
+        PlaceReviser(stop_distance=pair[0], near_distance=pair[1])
+    assert caught.value.code is ErrorCode.BAD_PARAMETER

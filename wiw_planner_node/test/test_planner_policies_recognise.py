@@ -22,7 +22,7 @@ from wiw_core.rollouts import Rollout
 from wiw_core.tasks.ar import ActiveRecognition
 from wiw_planner_node.perception.crops import gaze_at_box, look
 from wiw_planner_node.perception.recognise import Recogniser
-from wiw_planner_node.perception.target import locate, sighting
+from wiw_planner_node.perception.target import follow, locate, sighting
 from wiw_planner_node.perception.training import calibration_error
 from wiw_planner_node.revisers.recognise import RecogniseReviser
 
@@ -255,4 +255,93 @@ def test_calibration_error_is_zero_for_an_honest_coin_and_large_for_a_boaster() 
 def test_a_stop_confidence_that_is_no_probability_is_refused(value: float) -> None:
     with pytest.raises(WiwError) as caught:
         RecogniseReviser(stop_confidence=value)
+    assert caught.value.code is ErrorCode.BAD_PARAMETER
+
+
+def half_hidden(view: View) -> View:
+    """The same view with the left half of the boxed object behind something grey, box and all."""
+    assert view.target_box is not None and view.depth is not None
+    x0, y0, x1, y1 = view.target_box
+    middle = (x0 + x1) // 2
+    rgb, depth = view.rgb.copy(), view.depth.copy()
+    rgb[y0:y1, x0:middle] = 140
+    depth[y0:y1, x0:middle] = 0.5
+    return replace(view, rgb=rgb, depth=depth, target_box=(middle, y0, x1, y1))
+
+
+def test_an_object_half_hidden_at_first_is_taken_in_whole_once_it_shows_whole() -> None:
+    whole = ball(1.6, 0.2)
+    seen = sighting(Observation("e", 0, (half_hidden(whole),)))
+    assert seen is not None and whole.target_box is not None
+    gaze = follow(locate(seen, Pose2()), whole, Pose2())
+    wanted = gaze_at_box(whole, whole.target_box)
+    assert gaze is not None
+    assert gaze.fov_rad == pytest.approx(wanted.fov_rad, rel=0.35)
+    assert math.acos(min(1.0, float(gaze.direction @ wanted.direction))) < 0.2 * wanted.fov_rad
+
+
+def test_nothing_is_followed_where_something_else_stands() -> None:
+    seen = sighting(Observation("e", 0, (ball(1.6, 0.2),)))
+    assert seen is not None
+    target = locate(seen, Pose2())
+    assert follow(target, ball(1.6, 0.2), Pose2()) is not None
+    assert follow(target, ball(1.6, 0.2, BLUE), Pose2()) is None, "another colour"
+    assert follow(target, ball(-1.6, 0.2), Pose2()) is None, "another place"
+
+
+def test_with_the_first_box_only_the_object_is_followed_over_motion() -> None:
+    first, moved = ball(1.6, 0.4), Pose2(0.4, 0.0, 0.3)
+    there = moved.inverse() * Pose2(1.6, 0.4)
+    later = replace(ball(there.x_m, there.y_m), target_box=None)
+    start = context_at(first)
+    start = replace(start, episode=replace(start.episode, privileges=("first_target_box",)))
+    now = replace(start, history=(Observation("e", 2, (later,), moved),), index=1)
+    for privileges, looks_again in ((("first_target_box",), True), (("target_box",), False)):
+        reviser = reviser_for(start, stop_confidence=1.0)
+        reviser.glance(start)
+        was = reviser.revise(start, [Candidate(navigation_plan(["forward"]))]).confidence
+        again = replace(now, episode=replace(now.episode, privileges=privileges))
+        reviser.glance(again)
+        confidence = reviser.revise(again, [Candidate(navigation_plan(["forward"]))]).confidence
+        assert confidence >= was
+        assert (reviser.sighted is not None) is looks_again
+
+
+def test_following_without_a_box_needs_a_panorama() -> None:
+    start = context_at(ball(1.6, 0.4))
+    start = replace(start, episode=replace(start.episode, privileges=("first_target_box",)))
+    reviser = reviser_for(start, stop_confidence=1.0)
+    reviser.glance(start)
+    with pytest.raises(WiwError) as caught:
+        reviser.glance(replace(start, history=(Observation("e", 1, ()),), index=1))
+    assert caught.value.code is ErrorCode.PANORAMA_REQUIRED
+
+
+def test_it_answers_at_once_when_an_imagined_view_makes_it_sure() -> None:
+    context = context_at(ball(3.0, 0.0))
+    close = as_imagined(0, ["forward"] * 4, ball(2.2, 0.0).rgb)
+    eager = reviser_for(context, stop_confidence=1.0)
+    eager.glance(context)
+    confidence = eager.revise(context, [close]).confidence
+    reviser = reviser_for(context, stop_confidence=confidence)
+    if reviser.glance(context) is None:
+        decision = reviser.revise(context, [close])
+        assert decision.kind is DecisionKind.ANSWER
+        assert decision.candidates[0].rollout is not None, "what it saw is kept for the record"
+
+
+def test_an_imagined_view_counts_less_the_higher_its_temperature() -> None:
+    context = context_at(ball(3.0, 0.0))
+    close = as_imagined(0, ["forward"] * 4, ball(2.2, 0.0).rgb)
+    scores = []
+    for temperature in (1.0, 2.0, 8.0):
+        reviser = reviser_for(context, stop_confidence=1.0, imagined_temperature=temperature)
+        scores.append(decided(reviser, context, [close]).candidates[0].score)
+    assert scores[0] > scores[1] > scores[2] > 1.0 / len(LABELS)
+
+
+@pytest.mark.parametrize("value", [0.5, math.nan, math.inf])
+def test_a_temperature_that_would_make_imagination_surer_is_refused(value: float) -> None:
+    with pytest.raises(WiwError) as caught:
+        RecogniseReviser(imagined_temperature=value)
     assert caught.value.code is ErrorCode.BAD_PARAMETER

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from wiw import results
+from wiw.files import write_text
 from wiw.report import facts, maps, site, words
 from wiw.report.strips import Film
 from wiw.study import Study
@@ -70,7 +71,7 @@ def write_pages(
     template = site.templates().get_template("episode.html.j2")
     for number, episode_id in enumerate(ids):
         ran = {arm: mine[episode_id] for arm, mine in records.items() if episode_id in mine}
-        drawn = maps.draw(ran)
+        drawn = maps.draw_episode(ran)
         cards = [
             _card(arm, record, drawn[arm], films.get((arm, episode_id)))
             for arm, record in ran.items()
@@ -84,9 +85,9 @@ def write_pages(
             previous=ids[number - 1] if number else None,
             next=ids[number + 1] if number + 1 < len(ids) else None,
             filmed=any(card.film for card in cards),
-            drawn=any(card.maps for card in cards),
+            drawn=next((maps.LEGENDS[card.maps[0][0]] for card in cards if card.maps), ""),
         )
-        site.write(study.folder / site.episode_file(task, episode_id), html)
+        write_text(study.folder / site.episode_file(task, episode_id), html)
     return len(ids)
 
 

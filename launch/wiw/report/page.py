@@ -8,7 +8,7 @@ from pathlib import Path
 from wiw import results
 from wiw.arms import get_arm
 from wiw.columns import COLUMNS
-from wiw.files import write_json
+from wiw.files import write_json, write_text
 from wiw.report import episodes, facts, sections, site, words
 from wiw.report.strips import read_films
 from wiw.settings import Settings
@@ -62,7 +62,7 @@ def write_report(study: Study) -> Path:
         )
     )
     path = study.folder / site.INDEX
-    site.write(path, html)
+    write_text(path, html)
     return path
 
 

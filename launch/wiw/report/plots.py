@@ -65,7 +65,7 @@ def differences(rows: Sequence[Row]) -> Plot | None:
     axes.set_xlabel(f"{what.name} minus that of '{BASELINE}'")
     title = (
         f"{what.name}: paired difference to '{BASELINE}', with 95 % intervals; right of the"
-        " dashed line is better, an interval across it decides nothing"
+        " dashed line is better"
     )
     return _plot(figure, axes, [row for row, _ in pairs], title)
 

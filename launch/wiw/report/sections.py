@@ -11,8 +11,8 @@ from wiw import results
 from wiw.arms import get_arm
 from wiw.report import facts, plots, site, words
 from wiw.report.strips import Film
-from wiw.serving import definition
 from wiw.study import Study
+from wiw.tasks import definition
 from wiw_core.errors import WiwError
 from wiw_core.metrics import THINKING
 from wiw_core.registry import TASKS, Registry

@@ -1,8 +1,7 @@
-"""The files of a report: names, links and writing."""
+"""The files of a report: their names, the links between them, their templates."""
 
 from __future__ import annotations
 
-import os
 from functools import lru_cache
 from pathlib import Path
 from urllib.parse import quote
@@ -10,7 +9,7 @@ from urllib.parse import quote
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from wiw.report import words
-from wiw_core.errors import ErrorCode, WiwError
+from wiw_core.records import record_path
 
 INDEX = "report.html"
 FOLDER = "episodes"
@@ -33,7 +32,7 @@ def sibling_link(episode_id: str) -> str:
 
 def record_link(task: str, arm: str, episode_id: str) -> str:
     """Return the link to a record, relative to the study's folder."""
-    return quote(f"{task}/{arm}/{quote(episode_id, safe=' ')}.jsonl")
+    return quote(record_path(Path(task) / arm, episode_id).as_posix())
 
 
 @lru_cache(maxsize=1)
@@ -53,23 +52,9 @@ def templates() -> Environment:
         signs=words.SIGNS,
         legend=words.LEGEND,
     )
-    environment.filters["plan"] = words.plan_words
     environment.filters["short"] = words.short
     environment.filters["names"] = words.name_words
     return environment
-
-
-def write(path: Path, html: str) -> None:
-    """Write a page at once or not at all; raises ``RECORDING_FAILED``."""
-    partial = path.with_name(path.name + ".partial")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_text(html, encoding="utf-8")
-        os.replace(partial, path)
-    except OSError as error:
-        raise WiwError(
-            ErrorCode.RECORDING_FAILED, f"The page '{path}' cannot be written: {error}."
-        ) from error
 
 
 def anchor(name: str) -> str:

@@ -68,8 +68,8 @@ class Film:
 
     @property
     def imagines(self) -> bool:
-        """Whether any decision shows imagined frames."""
-        return any(turn.imagined for turn in self.turns)
+        """Whether any decision shows imagined frames, of the chosen plan or of another."""
+        return any(turn.imagined or any(c["uri"] for c in turn.candidates) for turn in self.turns)
 
 
 def read_films(study: Study, task: str) -> list[Film]:

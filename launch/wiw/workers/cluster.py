@@ -7,6 +7,7 @@ command that runs the study puts it in place. Each node needs the same ``wiw`` i
 from __future__ import annotations
 
 import contextlib
+import logging
 import math
 import os
 import socket
@@ -172,7 +173,8 @@ class RayCrew:
         """Return how many actors are of use."""
         import ray
 
-        cpus = math.floor(ray.cluster_resources().get("CPU", 0))
+        resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
+        cpus = math.floor(resources.get("CPU", 0))
         return min(self._workers or cpus, max(cpus, 1), jobs)
 
     def hire(self) -> Actor:
@@ -213,7 +215,7 @@ def _connected(address: str) -> Any:
         ) from error
     _reach(address)
     try:
-        ray.init(address=address, log_to_driver=False, logging_level="ERROR")
+        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
     except (ray.exceptions.RayError, ValueError, RuntimeError, OSError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise WiwError(
@@ -252,7 +254,7 @@ def _refuse_other(versions: dict[str, str]) -> None:
         name = differ[0]
         raise WiwError(
             ErrorCode.BAD_PARAMETER,
-            f"A node of the cluster has {name} {versions.get(name)}, this machine {mine.get(name)}.",
+            f"A node of the cluster has {name} {versions.get(name)}, not {mine.get(name)} as here.",
             "Install the same versions on every node.",
         )
 

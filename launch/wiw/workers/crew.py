@@ -1,4 +1,4 @@
-"""Those who do the jobs of a study: worker processes of this machine, or actors of a Ray cluster."""
+"""Those who do the jobs of a study: processes of this machine, or actors of a Ray cluster."""
 
 from __future__ import annotations
 

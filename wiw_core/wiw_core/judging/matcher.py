@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from wiw_core.judging import BEST, WORST, Truth
 from wiw_core.judging.words import UNDECIDED, content
 
 PARTIAL = 3
-BESIDE = 2
-_ONE_TOO_MANY = {BEST: PARTIAL, PARTIAL: BESIDE}
+_ONE_TOO_MANY = {BEST: PARTIAL, PARTIAL: 2}
 
 
 class Matcher:
@@ -22,7 +19,8 @@ class Matcher:
     * the words of an accepted answer: 5; of a partial one: 3;
     * one word more than an accepted answer: 3, than a partial one: 2 (naming two colours is worth
       no more than choosing one of them);
-    * a number that is one off: 2; anything else: 1.
+    * anything else: 1. A number is right or wrong: were one off worth something, "2" would be a
+      good guess for any small number.
     """
 
     name = "matcher"
@@ -44,10 +42,4 @@ class Matcher:
         for sigma, options in ((BEST, accepted), (PARTIAL, partial)):
             if any(option < words and len(words) == len(option) + 1 for option in options):
                 return _ONE_TOO_MANY[sigma]
-        return BESIDE if _one_off(truth.answers, words) else WORST
-
-
-def _one_off(answers: Sequence[str], words: frozenset[str]) -> bool:
-    numbers = [int(w) for w in words if w.isdigit()]
-    wanted = [int(w) for a in answers for w in content(a) if w.isdigit()]
-    return len(numbers) == 1 == len(wanted) and abs(numbers[0] - wanted[0]) == 1
+        return WORST

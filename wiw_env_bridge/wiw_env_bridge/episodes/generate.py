@@ -16,7 +16,7 @@ SEED = 20251018
 """Seed of everything drawn here."""
 PANORAMA_HW = (576, 1024)
 COUNTS = {
-    "aeqa": {"val": (48, 3), "train": (50, 2)},
+    "aeqa": {"val": (48, 3), "train": (34, 3)},
     "ar": {"val": (48, 3), "train": (50, 4)},
     "ignav": {"val": (48, 3), "train": (32, 1)},
 }

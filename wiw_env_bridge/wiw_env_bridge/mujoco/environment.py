@@ -272,7 +272,8 @@ class MujocoEnvironment:
             self._live = (odom, speed, rate)
 
     def _view(self, episode: _OpenEpisode, name: str) -> View:
-        seed, pose, target = episode.layout.seed, self._state.pose, episode.goal.boxed(self._state.step)
+        seed, pose = episode.layout.seed, self._state.pose
+        target = episode.goal.boxed(self._state.step)
         if name == "front":
             rgb, depth = self._renderer.front_view(seed, pose)
             box = self._renderer.front_box(seed, pose, target) if target else None

@@ -283,6 +283,8 @@ class TabletopEnvironment:
                 return
             outcome = self._perform(episode, action, self._pace())
             last = index == len(plan) - 1 or self._count.ended or self._halt.is_set()
+            if last:  # this plan is over, the next one may be imagined
+                self._count = replace(self._count, ended=self._count.done)
             yield Transition(
                 observation=self.observe() if observe or last else None,
                 path_m=outcome.path_m,

@@ -11,6 +11,8 @@ from wiw_env_bridge.tabletop import panda
 
 TOUCH_M = 1e-3
 """A pad touches what is nearer than this."""
+FACING = 0.7
+"""Least cosine between a contact's normal and the way the fingers close: not a pad's underside."""
 _WELD = "held_"
 
 
@@ -77,11 +79,14 @@ class Grasp:
             self._model.eq_data[weld] = row
 
     def _touched(self, pad: int) -> set[int]:
-        """Return the indices of the graspable bodies that a pad touches."""
-        contacts = self._data.contact
-        near = contacts.dist < TOUCH_M
-        pairs = contacts.geom[near & (contacts.geom == pad).any(axis=1)]
-        others = {int(self._model.geom_bodyid[g]) for g in pairs.ravel() if g != pad}
+        """Return the indices of the graspable bodies that a pad's face presses on."""
+        contacts, closing = self._data.contact, self._data.xmat[self._hand].reshape(3, 3)[:, 1]
+        pressed = (
+            (contacts.dist < TOUCH_M)
+            & (contacts.geom == pad).any(axis=1)
+            & (np.abs(contacts.frame[:, :3] @ closing) > FACING)
+        )
+        others = {int(self._model.geom_bodyid[g]) for g in contacts.geom[pressed].ravel()}
         return {self._holder_of_body[b] for b in others if b in self._holder_of_body}
 
     def _owners(self) -> dict[int, int]:

@@ -11,12 +11,12 @@ import numpy as np
 from wiw_core.cameras import panorama, pinhole
 from wiw_core.errors import ErrorCode, WiwError
 from wiw_core.geometry import T_BASE_OPTICAL, Array, Pose2
-from wiw_core.observation import Box, Projection, Rgb, View
+from wiw_core.observation import Box, Depth, Projection, Rgb, View
 
 SIDE = 32
 """Height and width of a crop in pixels."""
 _FINEST = 8
-_WIDEST_RAD = math.radians(120.0)
+WIDEST_RAD = math.radians(120.0)
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def gaze_at_box(view: View, box: Box) -> Gaze:
     x, y = (x0 + x1 - 1) / 2, (y0 + y1 - 1) / 2
     across = _angle(_ray(view, x0 - 0.5, y), _ray(view, x1 - 0.5, y))
     upright = _angle(_ray(view, x, y0 - 0.5), _ray(view, x, y1 - 0.5))
-    return Gaze(_ray(view, x, y), min(max(across, upright), _WIDEST_RAD))
+    return Gaze(_ray(view, x, y), min(max(across, upright), WIDEST_RAD))
 
 
 def gaze_after(point: Array, size_m: float, motion: Pose2) -> Gaze:
@@ -82,9 +82,7 @@ def gaze_after(point: Array, size_m: float, motion: Pose2) -> Gaze:
     then = motion.inverse() * Pose2(float(point[0]), float(point[1]))
     direction = np.array([then.x_m, then.y_m, point[2]])
     distance_m = max(float(np.linalg.norm(direction)), 0.05)
-    return Gaze(
-        direction / distance_m, min(2.0 * math.atan2(size_m / 2.0, distance_m), _WIDEST_RAD)
-    )
+    return Gaze(direction / distance_m, min(2.0 * math.atan2(size_m / 2.0, distance_m), WIDEST_RAD))
 
 
 def look(view: View, gaze: Gaze, side: int = SIDE) -> Rgb:
@@ -125,19 +123,18 @@ def pixels_across(view: View, gaze: Gaze) -> float:
     return 2.0 * math.tan(gaze.fov_rad / 2.0) * float(view.intrinsics[0, 0])
 
 
-def range_at(view: View, gaze: Gaze) -> float:
-    """Return metres from the camera to what fills the middle of a gaze; NaN without depth."""
+def ranges(view: View, gaze: Gaze, side: int) -> Depth:
+    """Return metres from the camera for each pixel (side, side) of a crop; NaN where unknown."""
     if view.depth is None:
-        return math.nan
-    rays = pinhole.rays(pinhole.intrinsics(SIDE, SIDE, gaze.fov_rad / 2.0), SIDE, SIDE)
-    map_x, map_y = _sample_map(view, rays @ gaze.rotation().T)
-    nearest = cv2.remap(view.depth, map_x, map_y, cv2.INTER_NEAREST, borderMode=_border(view))
+        return np.full((side, side), np.nan, np.float32)
+    k = pinhole.intrinsics(side, side, gaze.fov_rad)
+    rays = pinhole.rays(k, side, side) @ gaze.rotation().T
+    map_x, map_y = _sample_map(view, rays)
+    metres = cv2.remap(view.depth, map_x, map_y, cv2.INTER_NEAREST, borderMode=_border(view))
     if view.projection is Projection.PERSPECTIVE:
-        along = view.T_base_camera[:3, 2]
-        unit = rays @ gaze.rotation().T
-        nearest = nearest * np.linalg.norm(unit, axis=-1) / (unit @ along)
-    valid = np.isfinite(nearest) & (nearest > 0.0)
-    return float(np.median(nearest[valid])) if valid.any() else math.nan
+        metres = metres * np.linalg.norm(rays, axis=-1) / (rays @ view.T_base_camera[:3, 2])
+    known = np.isfinite(metres) & (metres > 0.0)
+    return np.asarray(np.where(known, metres, np.nan), np.float32)
 
 
 def _sample_map(view: View, rays: Array) -> tuple[panorama.Map, panorama.Map]:

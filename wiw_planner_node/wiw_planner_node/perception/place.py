@@ -58,6 +58,15 @@ def goal_signature(goal: View) -> tuple[Signature, float]:
     return _signatures(np.asarray(small, np.uint8)[None])[0], fov_rad
 
 
+def nearest_heading(goal: Signature, rgb: Rgb, fov_rad: float) -> float:
+    """Return the distance, 0 to 1, of the goal to the most alike of 16 headings at a place.
+
+    It says whether this is the goal, where :func:`place_distance` also says whether this is the
+    right part of the home. Parameters and errors as there.
+    """
+    return float(_distances(goal, rgb, fov_rad).min())
+
+
 def place_distance(goal: Signature, rgb: Rgb, fov_rad: float) -> float:
     """Return the distance, 0 to 1, of a place to the goal; equal for a place seen at any heading.
 
@@ -78,10 +87,15 @@ def place_distance(goal: Signature, rgb: Rgb, fov_rad: float) -> float:
     WiwError
         ``BAD_IMAGE`` if the panorama cannot be turned exactly.
     """
-    distances = 1.0 - _signatures(_crops(rgb, fov_rad)) @ goal
+    distances = _distances(goal, rgb, fov_rad)
     # fsum is exact, so the order of the headings cannot change the mean: turned places tie.
     mean = math.fsum(distances.tolist()) / len(distances)
     return 0.5 * (float(distances.min()) + mean)
+
+
+def _distances(goal: Signature, rgb: Rgb, fov_rad: float) -> Signature:
+    """Return (16,) distances of the headings at a place to the goal."""
+    return np.asarray(1.0 - _signatures(_crops(rgb, fov_rad)) @ goal)
 
 
 def _crops(rgb: Rgb, fov_rad: float) -> Rgb:

@@ -16,12 +16,13 @@ from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from wiw_core.errors import ErrorCode, WiwError
 from wiw_core.geometry import Array, Pose2
-from wiw_core.observation import Box, Observation, Projection, Rgb, View
+from wiw_core.observation import Observation, Projection, Rgb, View
 from wiw_planner_node.perception.crops import (
-    SIDE,
+    WIDEST_RAD,
     Gaze,
     gaze_after,
     gaze_at_box,
@@ -29,7 +30,7 @@ from wiw_planner_node.perception.crops import (
     holds,
     look,
     pixels_across,
-    range_at,
+    ranges,
 )
 
 _WIDE = 2.5
@@ -40,8 +41,13 @@ _SAME_HUE = 0.93
 _SAME_CHROMA = (0.4, 1.8)
 _GREY = 12.0
 """CIELAB chroma below which a colour has no hue to go by."""
+_ABOUT = 2.0
+_SEEDS = 7
+_LEAST_FIT = 0.4
 _ENLARGE = 1.15
 _SAME_PLACE_M = 0.3
+
+Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -68,7 +74,7 @@ class TrackedTarget:
     size_m : float
         Extent of its box.
     colour : (2,) float64
-        CIELAB a and b of its middle.
+        CIELAB a and b of the patch that fills its box; zeros if none does.
     """
 
     place: Array
@@ -108,21 +114,30 @@ def locate(seen: Sighting, base: Pose2) -> TrackedTarget:
     WiwError
         ``DEPTH_REQUIRED`` if there is no valid depth where it is seen.
     """
-    range_m = range_at(seen.view, seen.gaze)
-    if not math.isfinite(range_m):
+    wide = Gaze(seen.gaze.direction, min(_ABOUT * seen.gaze.fov_rad, WIDEST_RAD))
+    colours = _colours(look(seen.view, wide, _FOLLOW_SIDE))
+    near = ranges(seen.view, wide, _FOLLOW_SIDE)
+    box = _FOLLOW_SIDE * math.tan(seen.gaze.fov_rad / 2.0) / math.tan(wide.fov_rad / 2.0)
+    own = _fills(colours, box)
+    if own is None:  # no patch of one colour fills the box: go by its middle
+        own = np.zeros(near.shape, np.bool_)
+        low, high = (round(0.5 * _FOLLOW_SIDE + sign * 0.25 * box) for sign in (-1, 1))
+        own[low:high, low:high] = True
+        colour = np.zeros(2)
+    else:
+        colour = np.median(colours[own], axis=0)
+    known = near[own & np.isfinite(near)]
+    if len(known) == 0:
         raise WiwError(
             ErrorCode.DEPTH_REQUIRED,
             f"Following the target needs depth, and view '{seen.view.name}' has none there.",
             "Give the robot a depth view, or use score_by=value.",
         )
+    range_m = float(np.median(known))
     x, y, z = seen.gaze.direction * range_m
     there = base * Pose2(float(x), float(y))
     size_m = 2.0 * range_m * math.tan(seen.gaze.fov_rad / 2.0)
-    quarter = SIDE // 4
-    middle = _colours(look(seen.view, seen.gaze))[quarter:-quarter, quarter:-quarter]
-    return TrackedTarget(
-        np.array([there.x_m, there.y_m, z]), size_m, np.median(middle.reshape(-1, 2), axis=0)
-    )
+    return TrackedTarget(np.array([there.x_m, there.y_m, z]), size_m, colour)
 
 
 def follow(target: TrackedTarget, view: View, base: Pose2) -> Gaze | None:
@@ -183,7 +198,33 @@ def _colours(rgb: Rgb) -> Array:
     return np.asarray(lab[..., 1:], np.float64)
 
 
-def _alike(colours: Array, wanted: Array) -> np.ndarray:
+def _fills(colours: Array, box: float) -> Mask | None:
+    """Return the one-coloured patch (H, W) that fills a centred box best; None if none does.
+
+    Half hidden, the object shares its box with what hides it; but only the object ends where its
+    box does. ``box`` is the longer side of the enlarged box in pixels.
+    """
+    side = len(colours)
+    inside = np.linspace(0.5 * (side - box), 0.5 * (side + box), _SEEDS + 2)[1:-1].astype(int)
+    best, best_fit = None, _LEAST_FIT
+    for row in inside:
+        for column in inside:
+            seed = colours[row, column]
+            if float(np.hypot(*seed)) < _GREY or (best is not None and best[row, column]):
+                continue
+            _, labels = cv2.connectedComponents(_alike(colours, seed).astype(np.uint8))
+            patch = labels == labels[row, column]
+            rows, columns = (np.nonzero(patch.any(axis=k))[0] for k in (1, 0))
+            extents = float(np.ptp(rows)) + 1.0, float(np.ptp(columns)) + 1.0
+            longest, wanted = max(extents), box / _ENLARGE
+            off = math.hypot(rows.mean() - 0.5 * (side - 1), columns.mean() - 0.5 * (side - 1))
+            fit = min(longest, wanted) / max(longest, wanted) - 2.0 * off / wanted
+            if fit > best_fit:
+                best, best_fit = patch, fit
+    return best
+
+
+def _alike(colours: Array, wanted: Array) -> Mask:
     """Tell for each pixel (H, W) whether it is of the wanted hue, in light or in shade."""
     chroma = np.hypot(colours[..., 0], colours[..., 1])
     reference = float(np.hypot(*wanted))

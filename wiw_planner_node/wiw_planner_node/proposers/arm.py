@@ -37,9 +37,9 @@ class ArmProposer:
     A stand-in for the paper's VLM (arXiv 2510.18135, appendix B.4) without its eyes for colour: it
     reads the family of the goal from the words, and has one worked example per family
     (:mod:`~wiw_planner_node.proposers.skeletons`). The named colour tells it nothing: each plan
-    takes another object for the one that is meant, in an order drawn from ``context.rng``. A plan
-    tried just before, without ending the episode, comes last where it would have been seen to
-    succeed (slide, peg); cups that are stacked already are built upon first. Places are misread by
+    takes another object for the one that is meant, in an order drawn from ``context.rng``. Where
+    the block or the ring is already comes last: had it been meant, the episode would be over; cups
+    that are stacked already are built upon first. Places are misread by
     ``sigma_m``, once per object and plan, and headings by ``sigma_deg``. Without a world
     model its first plan is a guess; imagination tells right from wrong, for objects and for
     misreadings.
@@ -108,7 +108,7 @@ class ArmProposer:
             groups = SKELETONS[goal.family](places, held)
         plans: list[Plan] = []
         for binding in itertools.islice(
-            _in_turn(groups, context, goal.family), _DRAWS_PER_PLAN * max(1, count)
+            _in_turn(groups, context.rng), _DRAWS_PER_PLAN * max(1, count)
         ):
             plan = self._plan(binding, context.rng, context.limits.horizon)
             if plan is not None and plan.actions not in [p.actions for p in plans]:
@@ -136,24 +136,15 @@ class ArmProposer:
 
     def _action(self, step: Step, misread: Array, turned_rad: float) -> Action:
         half = (step.yaw_rad + turned_rad) / 2.0
+        x, y, z = (float(v) for v in np.array(step.place) + misread)
         # The tool looks down: half a turn about x, then the heading about z.
-        pose = Pose3(
-            *(float(v) for v in np.array(step.place) + misread),
-            math.cos(half),
-            math.sin(half),
-            0,
-            0,
-        )
+        pose = Pose3(x, y, z, math.cos(half), math.sin(half), 0.0, 0.0)
         return (tool_voxel if self.discretise else tool_pose)(pose, step.opened)
 
 
-def _in_turn(
-    groups: list[list[Binding]], context: DecisionContext, family: str
-) -> Iterator[Binding]:
+def _in_turn(groups: list[list[Binding]], rng: np.random.Generator) -> Iterator[Binding]:
     """Yield the readings again and again, the likelier first, else in an order drawn once."""
-    order = [group[k] for group in groups for k in context.rng.permutation(len(group))]
-    if context.previous is not None and family in ("slide", "peg"):
-        order.sort(key=lambda binding: binding.text == context.previous.plan.text)
+    order = [group[k] for group in groups for k in rng.permutation(len(group))]
     return itertools.cycle(order) if order else iter(())
 
 

@@ -34,8 +34,8 @@ _SLIDE_M = 0.785
 _HANDLE: Array = np.array([-0.056, 0.0, 0.035])
 """Where a ring is held, from its middle: towards the arm, above."""
 _OVER_SPOKE_M, _ON_SPOKE_M = 1.1, 0.835
-"""Height of the tool when a held ring is over a spoke (it comes in a slant, above the other spokes),
-and when it is let go around it."""
+"""Height of the tool when a held ring is over a spoke (it comes in a slant, above the others), and
+when it is let go around it."""
 _RAISED_M = 0.012
 """A ring whose middle is that much higher than on the table lies on something."""
 _LYING_M = 0.762
@@ -46,6 +46,8 @@ _CUP_M = 0.038
 """Half a cup's height."""
 _NEST_M = 0.04
 """How far above the cup below a cup is let go, middle to middle."""
+_THERE_M = 0.04
+"""A block or ring so near to a square or spoke, seen from above, is there."""
 _PILE_M = 0.035
 """Cups nearer than this, seen from above, are one pile."""
 
@@ -84,13 +86,12 @@ def push(places: Sequence[Array], held: int) -> list[list[Binding]]:
 def slide(places: Sequence[Array], held: int) -> list[list[Binding]]:
     """Push the block, which is the highest object, straight to one of the squares."""
     block = max(range(len(places)), key=lambda k: float(places[k][2]))
-    return [
-        [
-            Binding(f"slide object {block + 1} to object {k + 1}", _slid(places[block], p, block))
-            for k, p in enumerate(places)
-            if k != block
-        ]
-    ]
+    bindings = {
+        k: Binding(f"slide object {block + 1} to object {k + 1}", _slid(places[block], p, block))
+        for k, p in enumerate(places)
+        if k != block
+    }
+    return _elsewhere_first(bindings, places, places[block])
 
 
 def peg(places: Sequence[Array], held: int) -> list[list[Binding]]:
@@ -98,16 +99,15 @@ def peg(places: Sequence[Array], held: int) -> list[list[Binding]]:
     heights = np.array([p[2] for p in places])
     ring = int(np.argmax(np.abs(heights - np.median(heights)))) if held < 0 else held
     taken = () if held >= 0 else _ring_taken(places[ring], ring)
-    return [
-        [
-            Binding(
-                f"put object {ring + 1} on object {k + 1}",
-                (*taken, *_ring_put(p, k, retreat=len(taken) < 3)),
-            )
-            for k, p in enumerate(places)
-            if k != ring
-        ]
-    ]
+    bindings = {
+        k: Binding(
+            f"put object {ring + 1} on object {k + 1}",
+            (*taken, *_ring_put(p, k, retreat=len(taken) < 3)),
+        )
+        for k, p in enumerate(places)
+        if k != ring
+    }
+    return _elsewhere_first(bindings, places, places[ring])
 
 
 def cups(places: Sequence[Array], held: int) -> list[list[Binding]]:
@@ -138,6 +138,19 @@ def cups(places: Sequence[Array], held: int) -> list[list[Binding]]:
 
 SKELETONS: dict[str, Skeleton] = {"push": push, "slide": slide, "peg": peg, "cups": cups}
 """By family of goals."""
+
+
+def _elsewhere_first(
+    bindings: dict[int, Binding], places: Sequence[Array], here: Array
+) -> list[list[Binding]]:
+    """Return the bindings by target in two groups: those whose target is where the thing is, last.
+
+    Had that one been meant, the episode would be over.
+    """
+    groups: tuple[list[Binding], list[Binding]] = ([], [])
+    for k, binding in bindings.items():
+        groups[float(np.hypot(*(places[k] - here)[:2])) < _THERE_M].append(binding)
+    return [group for group in groups if group]
 
 
 def _at(place: Array, z: float) -> tuple[float, float, float]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from wiw_core.contracts import DecisionContext, FramesWanted
 from wiw_core.decisions import Candidate, Decision
 from wiw_core.errors import ErrorCode, WiwError
-from wiw_core.observation import Episode, Projection
+from wiw_core.observation import Episode, Projection, View
 from wiw_core.rollouts import Rollout, main_view
 from wiw_planner_node.perception.tabletop.gauges import Gauge, make_gauge
 from wiw_planner_node.perception.tabletop.goal import ArmGoal, read_goal
@@ -38,24 +38,19 @@ class ArmReviser:
     def __init__(self, score_by: str = "perception") -> None:
         self.score_by = check_score_by(score_by)
         self._goal: ArmGoal | None = None
+        self._first: View | None = None
         self._gauge: Gauge | None = None
 
     def reset(self, episode: Episode) -> None:
         """Read the goal; raises ``UNPARSABLE`` if it is none of the four kinds."""
-        self._goal, self._gauge = None, None
+        self._goal, self._first, self._gauge = None, None, None
         if self.score_by == "perception":
             self._goal = read_goal(episode.goal_text)
 
     def glance(self, context: DecisionContext) -> Decision | None:
-        """Look at the table once, before anything has moved; never decide by that alone.
-
-        Raises
-        ------
-        WiwError
-            ``BAD_IMAGE`` if the view is not calibrated, or does not show what the goal names.
-        """
-        if self._goal is not None and self._gauge is None:
-            self._gauge = make_gauge(self._goal, main_view(context.now))
+        """Keep the first view of the table, before anything has moved; decide nothing by it."""
+        if self._first is None:
+            self._first = main_view(context.now)
         return None
 
     def revise(self, context: DecisionContext, candidates: Sequence[Candidate]) -> Decision:
@@ -64,8 +59,9 @@ class ArmReviser:
         Raises
         ------
         WiwError
-            ``NO_VALID_SCORE``, ``PROPOSAL_INVALID``; ``BAD_IMAGE`` if the frames are not of the
-            table's camera; ``NO_EPISODE`` without :meth:`reset` and :meth:`glance`.
+            ``NO_VALID_SCORE``, ``PROPOSAL_INVALID``; ``BAD_IMAGE`` if the frames are panoramas, or
+            the first view is not calibrated or does not show what the goal names; ``UNPARSABLE``
+            for an unknown colour; ``NO_EPISODE`` without :meth:`reset` and :meth:`glance`.
         """
         return select(context, candidates, value_score if self.score_by == "value" else self._score)
 
@@ -76,6 +72,8 @@ class ArmReviser:
                 "The table's goals are read from frames of its still camera, not from panoramas.",
                 "Use a world model that imagines the view it is given.",
             )
-        if self._gauge is None:
+        if self._goal is None or self._first is None:
             raise WiwError(ErrorCode.NO_EPISODE, "The reviser was not reset for this episode.")
+        if self._gauge is None:
+            self._gauge = make_gauge(self._goal, self._first)
         return self._gauge(rollout.frames[-1])

@@ -5,12 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from wiw_core.contracts import DecisionContext, FramesWanted
-from wiw_core.decisions import Candidate, Decision
+from wiw_core.decisions import Candidate, Decision, DecisionKind
 from wiw_core.errors import ErrorCode, WiwError
 from wiw_core.observation import Episode, Projection
-from wiw_core.rollouts import Rollout
-from wiw_planner_node.perception.place import Signature, goal_signature, place_distance
+from wiw_core.rollouts import Rollout, main_view
+from wiw_core.tasks.ignav import ORACLE_STOP
+from wiw_planner_node.perception.place import (
+    Signature,
+    goal_signature,
+    nearest_heading,
+    place_distance,
+)
 from wiw_planner_node.revisers.select import check_score_by, select, value_score
+
+STOP_DISTANCE, NEAR_DISTANCE = 0.053, 0.099
+"""See :class:`PlaceReviser`."""
 
 
 class PlaceReviser:
@@ -25,17 +34,37 @@ class PlaceReviser:
         ``perception`` compares the last imagined panorama with the goal view over all headings;
         ``value`` takes the world model's own value (the oracle's is minus the true distance).
 
+    stop_distance, near_distance : float
+        Without the oracle stop: how unlike the goal photo the most alike heading of the real
+        panorama may be to stop at once, and to stop at the second such look running. The defaults
+        are calibrated on the train split (866 places around 32 goals): the first holds at 40 % of
+        the places within 0.5 m of the goal, at 8 % of those between 0.5 m and 1 m and at none
+        beyond; the second at 75 %, 38 % and 5 %.
+
     Raises
     ------
     WiwError
-        ``BAD_PARAMETER`` if ``score_by`` is neither.
+        ``BAD_PARAMETER`` if ``score_by`` is neither, or a distance is out of order or of 0 to 1.
     """
 
     frames: FramesWanted = "last"
 
-    def __init__(self, score_by: str = "perception") -> None:
+    def __init__(
+        self,
+        score_by: str = "perception",
+        stop_distance: float = STOP_DISTANCE,
+        near_distance: float = NEAR_DISTANCE,
+    ) -> None:
         self.score_by = check_score_by(score_by)
+        if not 0.0 <= stop_distance <= near_distance <= 1.0:
+            raise WiwError(
+                ErrorCode.BAD_PARAMETER,
+                f"stop_distance is {stop_distance} and near_distance {near_distance};"
+                " they must be in order and from 0 to 1.",
+            )
+        self.stop_distance, self.near_distance = stop_distance, near_distance
         self._goal: tuple[Signature, float] | None = None
+        self._was_near = False
 
     def reset(self, episode: Episode) -> None:
         """Look at the goal once.
@@ -43,10 +72,10 @@ class PlaceReviser:
         Raises
         ------
         WiwError
-            ``BAD_IMAGE`` if the episode has no usable goal view and ``score_by`` needs one.
+            ``BAD_IMAGE`` if the episode has no usable goal view, and scoring or stopping needs one.
         """
-        self._goal = None
-        if self.score_by == "value":
+        self._goal, self._was_near = None, False
+        if self.score_by == "value" and ORACLE_STOP in episode.privileges:
             return
         if episode.goal_view is None:
             raise WiwError(
@@ -57,7 +86,28 @@ class PlaceReviser:
         self._goal = goal_signature(episode.goal_view)
 
     def glance(self, context: DecisionContext) -> Decision | None:
-        """Return None: where to go always needs imagination."""
+        """Stop where the goal photo was taken, unless the environment does that.
+
+        Raises
+        ------
+        WiwError
+            ``NO_EPISODE`` before :meth:`reset`; ``PANORAMA_REQUIRED`` without a panorama to stop
+            by.
+        """
+        if ORACLE_STOP in context.episode.privileges:
+            return None
+        here = main_view(context.now)
+        if here.projection is not Projection.EQUIRECTANGULAR:
+            raise WiwError(
+                ErrorCode.PANORAMA_REQUIRED,
+                "Stopping by the goal photo needs a panorama of where the robot is.",
+                "Give the robot one, or use a task with an oracle stop.",
+            )
+        signature, fov_rad = self._known_goal()
+        distance = nearest_heading(signature, here.rgb, fov_rad)
+        near, self._was_near = self._was_near, distance <= self.near_distance
+        if distance <= self.stop_distance or (near and self._was_near):
+            return Decision(DecisionKind.STOP)
         return None
 
     def revise(self, context: DecisionContext, candidates: Sequence[Candidate]) -> Decision:
@@ -78,7 +128,10 @@ class PlaceReviser:
                 "Comparing places over all headings needs a world model that imagines panoramas.",
                 "Use another model, or another reviser.",
             )
+        signature, fov_rad = self._known_goal()
+        return -place_distance(signature, rollout.frames[-1], fov_rad)
+
+    def _known_goal(self) -> tuple[Signature, float]:
         if self._goal is None:
             raise WiwError(ErrorCode.NO_EPISODE, "The reviser was not reset for this episode.")
-        signature, fov_rad = self._goal
-        return -place_distance(signature, rollout.frames[-1], fov_rad)
+        return self._goal

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -28,6 +29,9 @@ from wiw_planner_node.perception.target import (
 )
 from wiw_planner_node.revisers.select import check_score_by, select, value_score
 
+IMAGINED_TEMPERATURE = 1.85
+"""See :class:`RecogniseReviser`."""
+
 
 class RecogniseReviser:
     """Answers once it recognises the boxed object; until then moves to where it shows best.
@@ -50,11 +54,16 @@ class RecogniseReviser:
         Probability at which to answer.
     trust_imagination : bool
         Let imagined views change the answer too, as the paper's policy does. Off: only real ones.
+    imagined_temperature : float
+        Divides the log-probabilities of imagined views, of every model alike: they are coarser than
+        real ones and their box is the tracker's. The default is the most likely one for 508 true
+        renders of the train split's starts.
 
     Raises
     ------
     WiwError
-        ``BAD_PARAMETER`` if ``score_by`` is neither, or ``stop_confidence`` is not in (0, 1].
+        ``BAD_PARAMETER`` if ``score_by`` is neither, ``stop_confidence`` is not in (0, 1], or
+        ``imagined_temperature`` is below 1 or not finite.
     """
 
     frames: FramesWanted = "all"
@@ -64,6 +73,7 @@ class RecogniseReviser:
         score_by: str = "perception",
         stop_confidence: float = ar.STOP_CONFIDENCE,
         trust_imagination: bool = True,
+        imagined_temperature: float = IMAGINED_TEMPERATURE,
     ) -> None:
         self.score_by = check_score_by(score_by)
         if not 0.0 < stop_confidence <= 1.0:
@@ -71,11 +81,19 @@ class RecogniseReviser:
                 ErrorCode.BAD_PARAMETER,
                 f"stop_confidence is {stop_confidence}; it must be above 0 and at most 1.",
             )
+        if not 1.0 <= imagined_temperature < math.inf:
+            raise WiwError(
+                ErrorCode.BAD_PARAMETER,
+                f"imagined_temperature is {imagined_temperature}; it is finite and at least 1.",
+            )
         self.stop_confidence = stop_confidence
+        self.imagined_temperature = imagined_temperature
         self.trust_imagination = trust_imagination
         self._recogniser = Recogniser.shipped()
         self._labels: tuple[str, ...] = ()
         self._answer, self._confidence = "", 0.0
+        self.sighted: Sighting | None = None
+        """The object in the real view last looked at; None if it was not found there."""
         self._seen: tuple[Sighting, Pose2] | None = None
         self._target: TrackedTarget | None = None
 
@@ -90,7 +108,7 @@ class RecogniseReviser:
         self._recogniser.check_labels(episode.labels)
         self._labels = episode.labels
         self._answer, self._confidence = episode.labels[0], 1.0 / len(episode.labels)
-        self._seen = self._target = None
+        self.sighted = self._seen = self._target = None
 
     def glance(self, context: DecisionContext) -> Decision | None:
         """Recognise the object in the real view; answer if that is enough.
@@ -104,7 +122,7 @@ class RecogniseReviser:
         """
         if not self._labels:
             raise WiwError(ErrorCode.NO_EPISODE, "The reviser was not reset for this episode.")
-        seen = self._sighting(context)
+        seen = self.sighted = self._sighting(context)
         if seen is not None:
             self._believe(self._probabilities([seen]))
         if self._sure or (_is_last(context) and not self.trust_imagination):
@@ -191,7 +209,8 @@ class RecogniseReviser:
                 found.append(Sighting(view, gaze))
         if not found:
             return 0.0
-        p = self._probabilities(found)
+        p = self._probabilities(found) ** (1.0 / self.imagined_temperature)
+        p /= p.sum(axis=1, keepdims=True)
         if self.trust_imagination:
             self._believe(p)
         return float(p[-1].max()) if at_the_end else 0.0

@@ -17,6 +17,7 @@ from wiw_env_bridge.mujoco.renderer import Renderer
 LEVELS_M = {"easy": (1.0, 2.5), "medium": (2.5, 4.0), "hard": (4.0, 12.0)}
 """Difficulty: geodesic metres from the start to the nearest place that shows the evidence well."""
 _NEAR = 5
+_AHEAD = 2
 
 
 @dataclass(frozen=True)
@@ -42,11 +43,11 @@ def make(
 ) -> Iterable[EpisodeRecord]:
     """Yield ``rounds`` episodes per scene, scene after scene and round after round.
 
-    Each one is of the category, answer in it, form and difficulty that were rarest so far, so that
-    no answer is a good guess.
+    Categories, their answers and their difficulties are kept even, so that no answer is a good
+    guess and no category is harder by chance; an apartment gets questions of several categories.
     """
     offered = {scene: _chances(renderer, scene, seed) for scene in scenes}
-    used: Counter[tuple[str, ...]] = Counter()
+    used: Counter[tuple[object, ...]] = Counter()
     asked: set[tuple[int, str]] = set()
     for turn in range(rounds):
         for scene in scenes:
@@ -56,11 +57,7 @@ def make(
                 raise RuntimeError(f"Apartment {scene} has too few questions for {rounds} episodes")
             chance = _rarest(chances, used, rng)
             asked.add((scene, chance.question.text))
-            level = min(
-                chance.starts, key=lambda name: (used["level", name], list(LEVELS_M).index(name))
-            )
-            used["level", level] += 1
-            yield _record(chance, level, rng)
+            yield _record(chance, _rarest_level(chance, used), rng)
 
 
 def _chances(renderer: Renderer, scene: int, seed: int) -> list[Chance]:
@@ -88,24 +85,41 @@ def _chances(renderer: Renderer, scene: int, seed: int) -> list[Chance]:
 
 
 def _rarest(
-    chances: list[Chance], used: Counter[tuple[str, ...]], rng: np.random.Generator
+    chances: list[Chance], used: Counter[tuple[object, ...]], rng: np.random.Generator
 ) -> Chance:
-    """Return a chance of the rarest category, answer in that, and form, and count it."""
+    """Return the chance that evens out most, and count it.
+
+    A category that the apartment has had, or that is :data:`_AHEAD` of the rarest, comes last; then
+    the rarest answer in its category wins, then the rarest category, then the rarest form.
+    """
+    rarest = min(used["category", c] for c in CATEGORIES)
 
     def rarity(chance: Chance) -> tuple[int, ...]:
         q = chance.question
         return (
-            used["category", q.category],
-            CATEGORIES.index(q.category),
+            used["scene", chance.layout.seed, q.category],
+            int(used["category", q.category] - rarest >= _AHEAD),
             used["answer", q.category, q.answers[0]],
+            used["category", q.category],
             used["form", q.form],
         )
 
     order = [chances[k] for k in rng.permutation(len(chances))]
     chance: Chance = min(order, key=rarity)
     q = chance.question
-    used.update([("category", q.category), ("form", q.form), ("answer", q.category, q.answers[0])])
+    used["scene", chance.layout.seed, q.category] += 1
+    used["category", q.category] += 1
+    used["answer", q.category, q.answers[0]] += 1
+    used["form", q.form] += 1
     return chance
+
+
+def _rarest_level(chance: Chance, used: Counter[tuple[object, ...]]) -> str:
+    """Return the difficulty that the question's category has had least, and count it."""
+    category = chance.question.category
+    level = min((n for n in LEVELS_M if n in chance.starts), key=lambda n: used[category, n])
+    used[category, level] += 1
+    return level
 
 
 def _record(chance: Chance, level: str, rng: np.random.Generator) -> EpisodeRecord:

@@ -97,4 +97,4 @@ def _in_reach_of(layout: Layout, start: Pose2) -> npt.NDArray[np.float64]:
     middles = (np.stack([columns, rows], axis=1) + 0.5) * CELL_M
     away = np.hypot(*(middles - (start.x_m, start.y_m)).T)
     middles = middles[away <= HELPS_WITHIN_M]
-    return middles[layout.grid.see(start.x_m, start.y_m, middles)]
+    return np.asarray(middles[layout.grid.see(start.x_m, start.y_m, middles)])

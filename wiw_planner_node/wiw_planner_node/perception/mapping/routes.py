@@ -21,7 +21,7 @@ _Number = TypeVar("_Number", np.int64, np.float64)
 _STEPS = ((0, 1), (1, 0), (1, 1), (1, -1), (1, 2), (2, 1), (1, -2), (2, -1))
 _TIGHT = 3.0
 _OUT_M = 0.5
-_GREED = 1.3
+_GREED = 1.6
 _MOST_EXPANSIONS = 6000
 _ARRIVED_M = 0.15
 _CHECK_M = 0.05
@@ -184,7 +184,7 @@ def _blocked(floor_map: FloorMap, start: Pose2, end: Pose2) -> bool:
         )
         if floor_map.barred[cell] or floor_map.clearance_m[cell] < least_m:
             return True
-    return bool(floor_map.unknown[cell])
+    return not (floor_map.floor[cell] or floor_map.obstacle[cell])
 
 
 def _key(pose: Pose2) -> tuple[int, int, int]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 from wiw_planner_node.perception.questions.answers import find_answer
 from wiw_planner_node.perception.questions.glimpse import Glimpse
@@ -10,9 +12,10 @@ from wiw_planner_node.perception.questions.question import Question
 from wiw_planner_node.perception.questions.surroundings import Surroundings
 from wiw_planner_node.perception.questions.words import COLOURS, ROOM_SIGNS, SMALL
 
-_KNOWN = 0.15
-"""What is left of a thing's weight once such a thing has been seen, and was not the one."""
+_FURNITURE_DOUBT, _OBJECT_DOUBT = 0.4, 0.6
+"""Probabilities up to which a picture shows nothing: below them one picture in twenty is wrong."""
 _DIGITS = 2
+_Key = TypeVar("_Key")
 
 
 @dataclass(frozen=True)
@@ -27,30 +30,35 @@ class Wanted:
     objects: dict[tuple[str, str], float]
 
     def score(self, glimpse: Glimpse) -> float:
-        """Return how much of it a picture seems to show, 0 if nothing."""
-        total = max((w * glimpse.furniture[n] for n, w in self.furniture.items()), default=0.0)
-        total += max((w * glimpse.objects[k] for k, w in self.objects.items()), default=0.0)
+        """Return how much of it a picture seems to show, 0 to 2; 0 if it may as well be nothing."""
+        total = _most(self.furniture, glimpse.furniture, _FURNITURE_DOUBT)
+        total += _most(self.objects, glimpse.objects, _OBJECT_DOUBT)
         # Rounded: a difference without meaning should not outweigh the proposer's order.
         return round(total, _DIGITS)
 
 
 def wanted(question: Question, seen: Surroundings) -> Wanted:
-    """Return what a question still needs, from what is remembered."""
+    """Return what a question still needs; what was seen and did not answer it is not wanted."""
     known = {thing.noun for thing in seen.memory.things}
     furniture: dict[str, float] = {}
     if question.room and question.room not in seen.room_names().values():
         furniture.update(ROOM_SIGNS[question.room])
-    if question.on and question.on not in known:
-        furniture[question.on] = 1.0
-    if question.noun and question.noun not in SMALL and question.noun not in known:
-        furniture[question.noun] = 1.0
+    for noun in (question.on, question.noun):
+        if noun and noun not in SMALL and noun not in known:
+            furniture[noun] = 1.0
     objects: dict[tuple[str, str], float] = {}
-    if not find_answer(question, seen).answer:
+    if question.asks and not find_answer(question, seen).answer:
+        looks = {(thing.noun, thing.colour) for thing in seen.memory.things}
         for noun in question.nouns():
             for colour in (question.colour,) if question.colour else COLOURS:
-                if noun in SMALL:
-                    seen_one = any(
-                        t.noun == noun and colour in (t.colour,) for t in seen.memory.things
-                    )
-                    objects[noun, colour] = _KNOWN if seen_one else 1.0
+                if noun in SMALL and (noun, colour) not in looks:
+                    objects[noun, colour] = 1.0
     return Wanted(furniture, objects)
+
+
+def _most(weights: Mapping[_Key, float], shown: Mapping[_Key, float], doubt: float) -> float:
+    """Return the highest weighted evidence, 0 to 1 where weights are at most 1."""
+    evidence = (
+        weight * (shown.get(key, 0.0) - doubt) / (1.0 - doubt) for key, weight in weights.items()
+    )
+    return max(0.0, max(evidence, default=0.0))

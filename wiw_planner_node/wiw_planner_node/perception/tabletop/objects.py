@@ -1,4 +1,4 @@
-"""Where the things on a table are, from one RGB-D view: what the privilege of centroids replaces."""
+"""Where the things on a table are, from one RGB-D view: it stands in for the privilege."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ _EDGE_PERCENT = 2.0
 def objects_seen(now: Observation) -> list[Array]:
     """Return the middles (3,) in metres of the things on the table, in order of y.
 
-    Each patch of one strong colour is a thing, and so is one pale patch: wood and grey are table and
-    arm. A thing's middle is that of the box around the surface that is seen, so that of a thing
+    Each patch of one strong colour is a thing, and so is one pale patch; wood and grey are table
+    and arm. A thing's middle is that of the box around the surface that is seen, so that of a thing
     half hidden is off.
 
     Raises
@@ -45,7 +45,7 @@ def objects_seen(now: Observation) -> list[Array]:
     stands = on_table(camera) & (points[..., 2] > _LOW_M) & (points[..., 2] < _HIGH_M)
     stands &= ~_hand(points, now.tool_pose)
     masks = [coloured(image, colour) for colour in hues(image, camera)]
-    masks.append(np.asarray((whiteness(image) > 0.5)))
+    masks.append(np.asarray(whiteness(image) > 0.5))
     middles = (_middle(points, mask & stands) for mask in masks)
     return sorted((m for m in middles if m is not None), key=lambda m: (float(m[1]), float(m[0])))
 
