@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
 import pytest
 
 from wiw_core.decisions import Decision, EpisodeResult
 from wiw_core.loop import run_episode
 from wiw_core.wrappers import Validated
 from wiw_env_bridge.oracle import OracleWorldModel
+from wiw_env_bridge.tabletop.colours import COLOURS, HUE_GAP_DEG, hue_deg
 from wiw_env_bridge.tabletop.environment import TabletopEnvironment
+from wiw_planner_node.perception.tabletop.colours import coloured, hsv, hue_gap_deg, named_colour
 from wiw_planner_node.policy import make_policy
 from wiw_wm_node.copy import CopyModel
 from wiw_wm_node.rotate import RotateModel
@@ -57,6 +60,15 @@ def test_a_model_that_imagines_nothing_changes_nothing(
     _, guessed = results(table, "push_buttons")
     _, imagined = results(table, "push_buttons", model())
     assert [d.plan for d in imagined] == [d.plan for d in guessed]
+
+
+def test_the_policy_knows_every_colour_that_a_goal_may_name() -> None:
+    for name in COLOURS:
+        known = named_colour(name)
+        assert float(hue_gap_deg(known.hue_deg, hue_deg(name))) < HUE_GAP_DEG / 2, name
+        pixel = np.array([[COLOURS[name]]]) * 255
+        for light in (1.0, 0.6):
+            assert coloured(hsv((light * pixel).astype(np.uint8)), known).all(), (name, light)
 
 
 def test_it_needs_no_centroids_if_it_sees_depth() -> None:

@@ -19,7 +19,7 @@ def call(monkeypatch, capsys, *words: str) -> tuple[int, str, str]:
     return int(ended.value.code or 0), out, err
 
 
-@pytest.mark.parametrize("command", ["up", "eval", "report", "doctor", "list", "run"])
+@pytest.mark.parametrize("command", ["up", "eval", "compare", "report", "doctor", "list", "run"])
 def test_every_command_has_help(monkeypatch, capsys, command):
     code, out, _ = call(monkeypatch, capsys, command, "--help")
     assert code == 0 and "Usage" in out
@@ -41,6 +41,10 @@ def test_module_runs_as_the_command():
         (("eval", "--env", "mujocco"), "1001 UNKNOWN_ENVIRONMENT", "mujoco"),
         (("list", "model"), "4001 BAD_PARAMETER", "models"),
         (("report", "nowhere"), "4001 BAD_PARAMETER", "no study"),
+        (("compare", "no/a/b", "no/a/c"), "4001 BAD_PARAMETER", "no study"),
+        (("eval", "--policy", "heuristics"), "3004 UNKNOWN_PROPOSER", "heuristic"),
+        (("eval", "--ray", "nowhere", "--env", "fake"), "4001 BAD_PARAMETER", "host:port"),
+        (("eval", "--by", "difficulti", "--env", "fake"), "4001 BAD_PARAMETER", "difficulty"),
     ],
 )
 def test_an_error_is_one_line_with_code_and_nearest_name(

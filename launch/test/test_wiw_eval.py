@@ -180,9 +180,9 @@ def test_an_environment_that_cannot_start_is_an_error_not_a_table_of_faults(tmp_
 
 
 def test_a_policy_that_cannot_be_made_stops_the_study_and_records_nothing(tmp_path):
-    settings = replace(SETTINGS, arms=("oracle-value",))  # the fake reviser takes no score_by
+    settings = replace(SETTINGS, arms=("none",), policies=("bad=fake:fake:reviser.glow=1",))
     study = Study.open(tmp_path / "run", settings)
-    with pytest.raises(WiwError, match="score_by") as caught:
+    with pytest.raises(WiwError, match="glow") as caught:
         evaluate(study, 1, Watcher())
     assert caught.value.code is ErrorCode.BAD_PARAMETER
     assert len(study.remaining()) == 8

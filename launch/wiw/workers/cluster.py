@@ -96,7 +96,7 @@ class Actor:
         """Return its answer to a question; raises what it raised, or that it has died."""
         import ray
 
-        self._get_ready()
+        self.get_ready()
         try:
             parcel = ray.get(self._handle.take.remote(question))
         except ray.exceptions.RayError as error:
@@ -132,7 +132,8 @@ class Actor:
         with contextlib.suppress(ray.exceptions.RayError):  # it has ended already
             ray.kill(self._handle)
 
-    def _get_ready(self) -> None:
+    def get_ready(self) -> None:
+        """Wait until a node has taken it in; raises ``INTERNAL`` if none does."""
         import ray
 
         if self.ready:

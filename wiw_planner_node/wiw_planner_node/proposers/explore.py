@@ -9,7 +9,6 @@ from wiw_core.contracts import DecisionContext
 from wiw_core.errors import ErrorCode, WiwError
 from wiw_core.geometry import Pose2
 from wiw_core.plans import NAVIGATION, Plan, camera_path, navigation_plan
-from wiw_planner_node.perception.mapping.frontiers import Frontier
 from wiw_planner_node.perception.mapping.grid import Cell
 from wiw_planner_node.perception.mapping.routes import distances, nearest, route
 from wiw_planner_node.perception.questions.answers import find_answer
@@ -78,7 +77,7 @@ class ExploreProposer:
         finding = find_answer(question, seen)
         if finding.sure:
             return [navigation_plan(["turn_left"], f"look again: is it '{finding.answer}'?")]
-        goals = [*self._landmarks(finding.landmarks), *self._frontiers(question)]
+        goals = [*self._landmarks(finding.landmarks), *self._frontiers()]
         plans = self._plans(_spread(goals), context.limits.horizon, count)
         return plans or [navigation_plan(["turn_left"], "look again: nothing is left to explore")]
 
@@ -114,20 +113,14 @@ class ExploreProposer:
                 goals.append(_Goal(cell, thing.x_m, thing.y_m, text, 1.0))
         return goals
 
-    def _frontiers(self, question: Question) -> list[_Goal]:
-        worth = [
-            (self._worth(question, frontier), -index, frontier)
-            for index, frontier in enumerate(self._seen.frontiers)
-        ]
-        worth.sort(key=lambda item: item[:2], reverse=True)
+    def _frontiers(self) -> list[_Goal]:
+        """Return the frontiers, those with most to discover per metre of way first."""
+        worth = [(f.gain_m2 / (1.0 + f.distance_m), f) for f in self._seen.frontiers]
+        worth.sort(key=lambda item: -item[0])
         return [
             _Goal(f.cell, f.x_m, f.y_m, f"explore {f.distance_m:.1f} m away", w / (1.0 + w))
-            for w, _, f in worth
+            for w, f in worth
         ]
-
-    def _worth(self, question: Question, frontier: Frontier) -> float:
-        """Return square metres to discover per metre of way."""
-        return frontier.gain_m2 / (1.0 + frontier.distance_m)
 
 
 def _spread(goals: list[_Goal]) -> list[_Goal]:

@@ -12,8 +12,6 @@ from wiw_planner_node.perception.questions.question import Question
 from wiw_planner_node.perception.questions.surroundings import Surroundings
 from wiw_planner_node.perception.questions.words import COLOURS, ROOM_SIGNS, SMALL
 
-_FURNITURE_DOUBT, _OBJECT_DOUBT = 0.4, 0.6
-"""Probabilities up to which a picture shows nothing: below them one picture in twenty is wrong."""
 _DIGITS = 2
 _Key = TypeVar("_Key")
 
@@ -30,10 +28,8 @@ class Wanted:
     objects: dict[tuple[str, str], float]
 
     def score(self, glimpse: Glimpse) -> float:
-        """Return how much of it a picture seems to show, 0 to 2; 0 if it may as well be nothing."""
-        total = _most(self.furniture, glimpse.furniture, _FURNITURE_DOUBT)
-        total += _most(self.objects, glimpse.objects, _OBJECT_DOUBT)
-        # Rounded: a difference without meaning should not outweigh the proposer's order.
+        """Return how much of it a picture seems to show, 0 to 2."""
+        total = _most(self.furniture, glimpse.furniture) + _most(self.objects, glimpse.objects)
         return round(total, _DIGITS)
 
 
@@ -56,9 +52,6 @@ def wanted(question: Question, seen: Surroundings) -> Wanted:
     return Wanted(furniture, objects)
 
 
-def _most(weights: Mapping[_Key, float], shown: Mapping[_Key, float], doubt: float) -> float:
-    """Return the highest weighted evidence, 0 to 1 where weights are at most 1."""
-    evidence = (
-        weight * (shown.get(key, 0.0) - doubt) / (1.0 - doubt) for key, weight in weights.items()
-    )
-    return max(0.0, max(evidence, default=0.0))
+def _most(weights: Mapping[_Key, float], shown: Mapping[_Key, float]) -> float:
+    """Return the highest weighted probability, 0 if nothing is wanted."""
+    return max((weight * shown.get(key, 0.0) for key, weight in weights.items()), default=0.0)

@@ -38,18 +38,19 @@ Gauge = Callable[[Rgb], float]
 """From an (H, W, 3) uint8 picture of the table to a score: higher is nearer to the goal, NaN if it
 cannot be told."""
 
-_BUTTON_M, _RIM_M, _RIM_RADIUS_M = 0.776, 0.776, 0.036
-_AROUND_M = 0.055
-_PLATE_M, _PLATE_HALF_M, _SEEN_SHARE = 0.772, 0.043, 0.5
-"""A button's coloured plate; the share of it that must be seen to tell what is on it."""
+# Sizes of the things, and heights of what is seen of them above the floor; metres.
+_BUTTON_M, _PLATE_M, _PLATE_HALF_M = 0.776, 0.772, 0.043
+_RIM_M, _RIM_RADIUS_M, _AROUND_RADIUS_M = 0.776, 0.036, 0.055
 _SQUARE_M, _BLOCK_M, _BLOCK = 0.751, 0.78, Colour(0.0)
-_SPOKE_M, _ON_PLATE_M, _RING_HALF_M, _HOLE_HALF_M = 0.814, 0.798, 0.044, 0.024
-_ON_SPOKE_M = 0.878
+_SPOKE_M, _ON_PLATE_M, _ON_SPOKE_M = 0.814, 0.798, 0.878
+_RING_HALF_M, _HOLE_HALF_M = 0.044, 0.024
+_CUP_M, _STACKED_M = 0.8, (0.811, 0.837, 0.858)
+"""Middle of what is seen of a cup that stands; of one in a stack: between two, on one, on two."""
+
+_SEEN_SHARE = 0.5
+"""Share of a button's plate that must be seen to tell what is on it."""
 _PALE_SHARE, _NEARLY = 0.3, 0.0
 """Share of the place around a spoke that is pale if a ring is there; the score of one on top."""
-_CUP_M, _STACKED_M = 0.8, (0.811, 0.837, 0.858)
-"""How high the middle of what is seen of a cup is: of one that stands; and in a stack, between two
-others, on one, on two."""
 _NESTED_M, _LIFT_M = 0.03, 0.15
 """A cup nearer than this is stacked; one that is not still has the way up and down to go."""
 _FAR_M = 0.5
@@ -104,7 +105,7 @@ def _buttons(first: _First) -> Gauge:
     def lit(image: Floats, camera: TableCamera, colour: Colour, place: Array) -> float:
         top = level_polygon(camera, disc(place, _RIM_RADIUS_M), _RIM_M)
         plate = level_polygon(camera, square(place, _PLATE_HALF_M), _PLATE_M) & ~top
-        around = level_polygon(camera, disc(place, _AROUND_M), _RIM_M) & ~top
+        around = level_polygon(camera, disc(place, _AROUND_RADIUS_M), _RIM_M) & ~top
         white = whiteness(image)
         seen = min(1.0, float(coloured(image, colour)[plate].mean()) / _SEEN_SHARE)
         return seen * max(0.0, float(white[top].mean()) - float(white[around].mean()))
