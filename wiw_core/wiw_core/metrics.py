@@ -69,8 +69,11 @@ def is_fault(result: EpisodeResult) -> bool:
 
 
 def spl_actions(result: EpisodeResult) -> float:
-    """Return success weighted by path length, lengths counted in actions (the paper's form)."""
-    if math.isnan(result.shortest_m):
+    """Return success weighted by path length, lengths counted in actions (the paper's form).
+
+    NaN for an answer that has a score: its reference path is known in metres only.
+    """
+    if math.isnan(result.shortest_m) or not math.isnan(result.score):
         return math.nan
     return _spl(float(result.success), result.shortest_actions, result.actions)
 

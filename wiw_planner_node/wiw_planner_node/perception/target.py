@@ -170,6 +170,14 @@ def follow(target: TrackedTarget, view: View, base: Pose2) -> Gaze | None:
     return gaze_within(around, _FOLLOW_SIDE, (x0, y0, x1, y1))
 
 
+def shown(target: TrackedTarget, view: View, gaze: Gaze) -> float:
+    """Return the solid angle in steradians, for a small thing, that shows the target in a gaze."""
+    if float(np.hypot(*target.colour)) < _GREY:
+        return gaze.fov_rad**2
+    alike = _alike(_colours(look(view, gaze, _FOLLOW_SIDE)), target.colour)
+    return float(alike.mean()) * gaze.fov_rad**2
+
+
 def follow_all(target: TrackedTarget, observation: Observation) -> Sighting | None:
     """Return the followed target in the view that shows all of it in most pixels, or None.
 

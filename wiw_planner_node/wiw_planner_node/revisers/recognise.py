@@ -25,6 +25,7 @@ from wiw_planner_node.perception.target import (
     follow,
     follow_all,
     locate,
+    shown,
     sighting,
 )
 from wiw_planner_node.revisers.select import check_score_by, select, value_score
@@ -38,8 +39,9 @@ class RecogniseReviser:
 
     The recogniser names the object in every real view and, as in the paper, in every imagined view
     in which the tracker finds it; the most confident label of all is the answer, given at
-    ``stop_confidence`` or with the last decision of the budget. Plans are scored by the confidence
-    that the recogniser has in the object in their last imagined frame.
+    ``stop_confidence`` or with the last decision of the budget. Plans are scored by how much of the
+    view shows the object in their last imagined frame: what the robot lacks is a better look, and
+    the recogniser is sure of too little before it has one.
 
     Where the task shows the box in the first observation only, the tracker follows the object from
     there.
@@ -144,8 +146,8 @@ class RecogniseReviser:
         def score(candidate: Candidate, rollout: Rollout) -> float:
             if self.score_by == "value" and not self.trust_imagination:
                 return value_score(candidate, rollout)
-            confidence = self._last_confidence(context, candidate, rollout)
-            return value_score(candidate, rollout) if self.score_by == "value" else confidence
+            shown_sr = self._shown_at_the_end(context, candidate, rollout)
+            return value_score(candidate, rollout) if self.score_by == "value" else shown_sr
 
         decision = select(context, candidates, score)
         if self._sure or _is_last(context):
@@ -185,10 +187,10 @@ class RecogniseReviser:
             self._target = locate(*self._seen)
         return self._target
 
-    def _last_confidence(
+    def _shown_at_the_end(
         self, context: DecisionContext, candidate: Candidate, rollout: Rollout
     ) -> float:
-        """Return the confidence at the plan's end, 0 if the object is not seen there."""
+        """Return the solid angle of the object at the plan's end; believe what is seen before."""
         if rollout.projection is not Projection.EQUIRECTANGULAR:
             raise WiwError(
                 ErrorCode.PANORAMA_REQUIRED,
@@ -200,20 +202,17 @@ class RecogniseReviser:
             return 0.0
         path = camera_path(candidate.plan)
         found: list[Sighting] = []
-        at_the_end = False
+        at_the_end = 0.0
         for frame, index in zip(rollout.frames, rollout.frame_indices):
             view = View("imagined", frame, Projection.EQUIRECTANGULAR)
             gaze = follow(target, view, context.now.base_pose * path[index])
-            at_the_end = gaze is not None
+            at_the_end = shown(target, view, gaze) if gaze is not None else 0.0
             if gaze is not None:
                 found.append(Sighting(view, gaze))
-        if not found:
-            return 0.0
-        p = self._probabilities(found) ** (1.0 / self.imagined_temperature)
-        p /= p.sum(axis=1, keepdims=True)
-        if self.trust_imagination:
-            self._believe(p)
-        return float(p[-1].max()) if at_the_end else 0.0
+        if found and self.trust_imagination:
+            p = self._probabilities(found) ** (1.0 / self.imagined_temperature)
+            self._believe(p / p.sum(axis=1, keepdims=True))
+        return at_the_end
 
     def _probabilities(self, seen: Sequence[Sighting]) -> npt.NDArray[np.float64]:
         """Return (N, labels)."""

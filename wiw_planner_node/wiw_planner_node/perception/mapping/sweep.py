@@ -54,6 +54,8 @@ def sweep(observation: Observation) -> Sweep:
     points, valid = _points(_panorama(observation), observation.base_pose)
     z = points[..., 2]
     tall = valid & (z > LOWEST_M) & (z < HIGHEST_M)
+    # A lone pixel at an edge mixes what is before and behind it: a thing covers several.
+    tall &= np.roll(tall, 1, axis=0) | np.roll(tall, -1, axis=0)
     wall = valid & (z > LINTEL_M) & (z < CEILING_M)
     return Sweep(
         floor=_filled(points, valid & (z < FLOOR_BELOW_M)),

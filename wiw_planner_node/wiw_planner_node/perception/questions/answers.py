@@ -117,7 +117,7 @@ def _say(question: Question, seen: Surroundings, thing: Thing) -> tuple[str, flo
 def _number(question: Question, seen: Surroundings) -> Finding:
     things = [t for t in seen.memory.of(question.nouns()) if match(question, seen, t) >= SURE]
     if question.on:
-        anchors = list(seen.memory.of((question.on,)))
+        anchors = _supports(question, seen)
         done = any(_checked(seen, anchor) for anchor in anchors)
         landmarks = tuple(a for a in anchors if not _checked(seen, a))
     else:
@@ -168,10 +168,17 @@ def _nearest_furniture(seen: Surroundings, thing: Thing) -> Thing | None:
     return min(near)[2] if near else None
 
 
-def _unchecked_supports(question: Question, seen: Surroundings) -> tuple[Thing, ...]:
+def _supports(question: Question, seen: Surroundings) -> list[Thing]:
+    """Return the furniture that may be what the question says things stand on."""
     if not question.on:
-        return ()
-    return tuple(t for t in seen.memory.of((question.on,)) if not _checked(seen, t))
+        return []
+    rooms = ("", question.room) if question.room else None
+    pieces = seen.memory.of((question.on,))
+    return [p for p in pieces if rooms is None or seen.room_name(p) in rooms]
+
+
+def _unchecked_supports(question: Question, seen: Surroundings) -> tuple[Thing, ...]:
+    return tuple(t for t in _supports(question, seen) if not _checked(seen, t))
 
 
 def _checked(seen: Surroundings, thing: Thing) -> bool:
