@@ -19,7 +19,9 @@ def call(monkeypatch, capsys, *words: str) -> tuple[int, str, str]:
     return int(ended.value.code or 0), out, err
 
 
-@pytest.mark.parametrize("command", ["up", "eval", "compare", "report", "doctor", "list", "run"])
+@pytest.mark.parametrize(
+    "command", ["up", "eval", "compare", "judge", "report", "doctor", "list", "run"]
+)
 def test_every_command_has_help(monkeypatch, capsys, command):
     code, out, _ = call(monkeypatch, capsys, command, "--help")
     assert code == 0 and "Usage" in out
@@ -38,6 +40,9 @@ def test_module_runs_as_the_command():
         (("up", "wm:=worp"), "2004 UNKNOWN_MODEL", "warp"),
         (("eval", "--task", "ignaw"), "1002 UNKNOWN_TASK", "ignav"),
         (("eval", "--arm", "oracel"), "2004 UNKNOWN_MODEL", "oracle"),
+        (("judge", "nowhere", "--judge", "mather"), "4001 BAD_PARAMETER", "matcher"),
+        (("judge", "nowhere"), "5001 RECORDING_FAILED", "study"),
+        (("judge", "nowhere", "--judge", "llm"), "4001 BAD_PARAMETER", "base_url"),
         (("eval", "--env", "mujocco"), "1001 UNKNOWN_ENVIRONMENT", "mujoco"),
         (("list", "model"), "4001 BAD_PARAMETER", "models"),
         (("report", "nowhere"), "4001 BAD_PARAMETER", "no study"),

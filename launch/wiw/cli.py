@@ -84,7 +84,10 @@ def up(
 @app.command("list", epilog="Examples: `wiw list` · `wiw list models`")
 def list_(
     section: Annotated[
-        str, typer.Argument(help="models, envs, tasks, proposers, revisers or arms; all if absent.")
+        str,
+        typer.Argument(
+            help="models, envs, tasks, proposers, revisers, judges or arms; all if absent."
+        ),
     ] = "",
 ) -> None:
     """List what is installed, and say why when something cannot be used here."""
@@ -231,6 +234,32 @@ def compare_(
             highlight=False,
             soft_wrap=True,
         )
+
+
+@app.command(
+    epilog="Examples: `wiw judge runs/eval` · `wiw judge runs/eval --judge llm --set "
+    "base_url=http://localhost:8000/v1 --set model=NAME`"
+)
+def judge(
+    run: Annotated[Path, typer.Argument(help="Folder of a study.")],
+    by: Annotated[str, typer.Option("--judge", help="matcher, or llm.")] = "matcher",
+    task: Annotated[str, typer.Option(help="Task with open answers.")] = "aeqa",
+    parameters: Annotated[
+        list[str] | None, typer.Option("--set", help="The judge's own, as key=value.")
+    ] = None,
+) -> None:
+    """Judge the open answers of a study again; the records stay as they are.
+
+    The language model behind `--judge llm` is any OpenAI-compatible endpoint; its key, if it needs
+    one, is read from the variable that the judge's `key_variable` names.
+    """
+    from wiw.judge import judge_task, make_judge
+    from wiw.texts import interval
+    from wiw_ros.parameters import key_values
+
+    for row in judge_task(run, task, make_judge(by, **key_values(parameters or [], "set"))):
+        now, before = (interval(value, digits=1) for value in (row.score, row.before))
+        console.print(f"{row.folder}: score {now}, before {before}", highlight=False)
 
 
 @app.command(epilog="Example: `wiw report runs/eval`")

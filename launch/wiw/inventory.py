@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from wiw.arms import arms
 from wiw.description import BUILT_IN_MODELS
 from wiw_core.errors import ErrorCode, WiwError, unknown_name
+from wiw_core.judging import JUDGES
 from wiw_core.registry import (
     ENVIRONMENTS,
     PROPOSERS,
@@ -23,6 +24,7 @@ SECTIONS: dict[str, Kind] = {
     "tasks": TASKS,
     "proposers": PROPOSERS,
     "revisers": REVISERS,
+    "judges": JUDGES,
 }
 EVERYTHING = (*SECTIONS, "arms")
 

@@ -10,7 +10,9 @@ _ONE_TOO_MANY = {BEST: PARTIAL, PARTIAL: 2}
 
 
 class Matcher:
-    """Grades by these rules, the first that applies; words are :func:`content` words.
+    """Compares words with the accepted answers: the same grade every time, and free.
+
+    The first rule that applies decides; words are :func:`content` words.
 
     Words of the question are no part of an answer unless an accepted one has them: "the vase in the
     bedroom is red" answers "red". Nor are numbers where none is asked for: "the red one".
