@@ -34,7 +34,7 @@ def apartment(graph: Graph) -> Any:
     with (
         graph.changed("env_bridge", environment="mujoco", environment_parameters=texts(SIZE)),
         graph.changed("wm_node", model="warp", model_parameters=texts(FRAME)),
-        graph.changed("planner_node", proposer="heuristic", reviser="", rollout_deadline_s=30.0),
+        graph.changed("planner_node", proposer="", reviser="", rollout_deadline_s=30.0),
     ):
         yield graph
 

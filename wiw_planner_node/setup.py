@@ -19,6 +19,7 @@ setup(
         ],
         "wiw.proposers": [
             "arm = wiw_planner_node.proposers.arm:ArmProposer",
+            "around = wiw_planner_node.proposers.around:AroundProposer",
             "explore = wiw_planner_node.proposers.explore:ExploreProposer",
             "heuristic = wiw_planner_node.proposers.heuristic:HeuristicProposer",
         ],

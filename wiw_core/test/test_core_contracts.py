@@ -35,6 +35,7 @@ from wiw_core.plans import (
     check_plan,
     check_proposals,
     navigation_plan,
+    prolonged,
 )
 from wiw_core.registry import KINDS, TASKS, WORLD_MODELS, Registry
 from wiw_core.rollouts import RolloutRequest
@@ -202,6 +203,14 @@ def test_sixteen_turns_make_a_circle_and_opposite_turns_cancel():
 def test_a_prefix_keeps_words_and_preference():
     plan = navigation_plan(["forward", "turn_left"], "go", 0.5)
     assert plan.prefix(1) == navigation_plan(["forward"], "go", 0.5) and len(plan.prefix(9)) == 2
+
+
+def test_a_prolonged_plan_begins_as_it_was_and_is_never_shortened():
+    plan = navigation_plan(["turn_left", "forward"], "look", 0.5)
+    longer = prolonged(plan, 4)
+    assert longer.names == ("turn_left", "forward", "forward", "forward")
+    assert (longer.text, longer.prior) == ("look", 0.5)
+    assert prolonged(plan, 1) == prolonged(plan, 0) == plan
 
 
 def test_only_navigation_has_a_camera_path():

@@ -278,6 +278,24 @@ def test_a_model_sees_as_much_history_as_its_context_and_no_more():
     assert seen[:4] == [[0], [0, 3], [0, 3, 6], [3, 6, 9]]
 
 
+def test_plans_go_on_with_forward_in_imagination_only():
+    asked = []
+
+    class Asked(FakeWorldModel):
+        def rollout(self, request):
+            asked.append(([len(plan) for plan in request.plans], request.frames))
+            assert all(plan.names[2:] == ("forward",) * 5 for plan in request.plans)
+            return super().rollout(request)
+
+    far = Policy(FakeProposer(), FakeReviser(), PlanLimits(2, 2, 2, imagined=7), Asked())
+    memory = Memory()
+    run_episode(FakeEnvironment(), "ignav", ASIDE, far, recorder=memory)
+    assert asked[0] == ([7, 7], (7, 7))
+    decision, executed, _ = memory.decisions[0]
+    assert {len(c.plan) for c in decision.candidates} == {2}
+    assert len(executed) <= 2
+
+
 def test_limits_of_the_policy_rule_the_plans():
     narrow = Policy(FakeProposer(), FakeReviser(), PlanLimits(2, 4, 1), FakeWorldModel())
     memory = Memory()

@@ -131,11 +131,16 @@ class WorldModel(Protocol):
 
 @dataclass(frozen=True)
 class PlanLimits:
-    """M ``candidates`` of at most ``horizon`` actions; the first ``execute`` are executed."""
+    """M ``candidates`` of at most ``horizon`` actions; the first ``execute`` are executed.
+
+    A navigation plan is imagined as at least ``imagined`` actions: a shorter one goes on with
+    ``forward``, in imagination only; 0 imagines the plan alone.
+    """
 
     candidates: int
     horizon: int
     execute: int
+    imagined: int = 0
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from wiw_core.contracts import DecisionContext, Environment, Recorder
 from wiw_core.decisions import Candidate, Decision, DecisionKind, EpisodeResult
 from wiw_core.errors import ErrorCode, WiwError
 from wiw_core.observation import Episode, Observation
-from wiw_core.plans import Plan, check_proposals
+from wiw_core.plans import Plan, check_proposals, prolonged
 from wiw_core.policy import Policy, Stopwatch, decision_context
 from wiw_core.rollouts import RolloutRequest
 
@@ -50,10 +50,11 @@ def decide(
 
         candidates = [Candidate(plan) for plan in plans]
         if imagining and policy.imagine is not None:
+            imagined = tuple(prolonged(plan, context.limits.imagined) for plan in plans)
             request = RolloutRequest(
                 observations=context.history,
-                plans=tuple(plans),
-                frames=tuple(len(plan) for plan in plans),
+                plans=imagined,
+                frames=tuple(len(plan) for plan in imagined),
                 episode=context.episode,
                 last_frame_only=policy.reviser.frames == "last",
                 seed=seed,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from wiw_core.errors import ErrorCode, WiwError, unknown_name
 from wiw_core.geometry import Pose2
@@ -142,6 +142,11 @@ def navigation_plan(names: Iterable[str], text: str = "", prior: float = 0.0) ->
         if action.name not in NAVIGATION:
             raise unknown_name(ErrorCode.UNKNOWN_ACTION, "action", action.name, NAVIGATION)
     return plan
+
+
+def prolonged(plan: Plan, length: int) -> Plan:
+    """Return a navigation plan that goes on with ``forward`` to at least ``length`` actions."""
+    return replace(plan, actions=plan.actions + (Action("forward"),) * (length - len(plan)))
 
 
 def camera_path(plan: Plan) -> list[Pose2]:

@@ -29,7 +29,7 @@ from wiw_core.observation import Projection, Rgb
 from wiw_core.plans import navigation_plan
 from wiw_core.rollouts import Rollout
 from wiw_core.tasks.aeqa import PRIMITIVES
-from wiw_planner_node.perception.questions.glimpse import Glimpse
+from wiw_planner_node.perception.questions.sight import Sight
 from wiw_planner_node.perception.questions.wanted import Wanted
 from wiw_planner_node.policy import make_policy
 from wiw_planner_node.proposers.explore import ExploreProposer
@@ -179,11 +179,18 @@ def test_an_imagined_thing_never_becomes_an_answer() -> None:
 
 
 def test_pictures_that_show_more_of_what_is_wanted_score_higher() -> None:
-    nothing = Glimpse({"fridge": 0.1}, {})
-    fridge = Glimpse({"fridge": 0.9}, {("cube", "red"): 0.2})
-    both = Glimpse({"fridge": 0.9}, {("cube", "red"): 0.8})
+    nothing = Sight({"fridge": 0.1}, {})
+    fridge = Sight({"fridge": 0.9}, {("cube", "red"): 0.2})
+    both = Sight({"fridge": 0.9}, {("cube", "red"): 0.8})
     need = Wanted({"fridge": 1.0}, {("cube", "red"): 1.0})
     assert 0.0 < need.score(nothing) < need.score(fridge) < need.score(both)
+
+
+def test_where_only_one_place_is_asked_about_objects_elsewhere_count_for_nothing() -> None:
+    elsewhere = Sight({"fridge": 0.0}, {("cube", "red"): 1.0})
+    there = Sight({"fridge": 0.5}, {("cube", "red"): 1.0})
+    need = Wanted({"fridge": 1.0}, {("cube", "red"): 1.0}, only_there=True)
+    assert need.score(elsewhere) == 0.0 < need.score(there)
 
 
 def test_the_models_own_value_can_decide() -> None:

@@ -17,7 +17,7 @@ from wiw_core.errors import ErrorCode, WiwError
 from wiw_core.fakes.environment import FakeEnvironment
 from wiw_core.geometry import T_BASE_OPTICAL, Pose2
 from wiw_core.observation import Box, Observation, Projection, Rgb, View
-from wiw_core.plans import camera_path, navigation_plan
+from wiw_core.plans import camera_path, navigation_plan, prolonged
 from wiw_core.rollouts import Rollout
 from wiw_core.tasks.ar import ActiveRecognition
 from wiw_planner_node.perception.crops import gaze_at_box, look
@@ -175,6 +175,45 @@ def test_it_prefers_the_plan_after_which_the_object_is_seen() -> None:
     )
     assert decision.chosen == 1
     assert decision.prefix_length == 1
+
+
+def as_filmed(names: list[str], shows: set[int], count: int, place: Pose2) -> Candidate:
+    """A plan that goes on with forwards to ``count`` actions; the object shows after some."""
+    plan = navigation_plan(names)
+    frames = []
+    for k, pose in enumerate(camera_path(prolonged(plan, count))[1:], start=1):
+        there = pose.inverse() * place
+        empty = np.full((HEIGHT, WIDTH, 3), 140, np.uint8)
+        frames.append(ball(there.x_m, there.y_m).rgb if k in shows else empty)
+    return Candidate(plan, Rollout(0, np.stack(frames), tuple(range(1, count + 1))))
+
+
+def score_of(candidate: Candidate, place: Pose2) -> float:
+    context = context_at(ball(place.x_m, place.y_m))
+    reviser = reviser_for(context, stop_confidence=1.0)
+    return decided(reviser, context, [candidate]).candidates[0].score
+
+
+def test_what_shows_sooner_counts_more_and_what_shows_only_past_the_plans_end_counts_too() -> None:
+    aside = Pose2(0.0, 1.6)
+    out_and_in = ["turn_right", "turn_right", "turn_left", "turn_left"]
+    soon, late, past, never = (
+        score_of(as_filmed(out_and_in, shows, 6, aside), aside) for shows in ({1}, {4}, {6}, set())
+    )
+    assert soon > late > past > never == 0.0
+
+
+def test_nothing_is_credited_beyond_what_blocks_the_way() -> None:
+    ahead = Pose2(1.6, 0.0)
+    seen = [score_of(as_filmed(["forward"] * 4, {k}, 13, ahead), ahead) for k in (4, 13)]
+    assert seen[0] > 0.0 and seen[1] == 0.0
+
+
+@pytest.mark.parametrize("value", [0.0, 1.1, math.nan])
+def test_a_discount_that_is_no_share_is_refused(value: float) -> None:
+    with pytest.raises(WiwError) as caught:
+        RecogniseReviser(discount=value)
+    assert caught.value.code is ErrorCode.BAD_PARAMETER
 
 
 def test_the_object_is_followed_where_the_plan_would_show_it() -> None:

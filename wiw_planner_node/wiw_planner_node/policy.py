@@ -37,6 +37,7 @@ def make_policy(
         candidates or definition.limits.candidates,
         horizon or definition.limits.horizon,
         execute or definition.limits.execute,
+        definition.limits.imagined,
     )
     if limits.execute > limits.horizon:
         raise WiwError(

@@ -132,6 +132,7 @@ def check_task(task: Task) -> None:
         1 <= limits.execute <= limits.horizon,
         f"1 to {limits.horizon} actions can be executed, not {limits.execute}.",
     )
+    promise(limits.imagined >= 0, f"{limits.imagined} actions cannot be imagined.")
     promise(task.budget >= 1, f"A budget is at least 1 decision, not {task.budget}.")
     promise(task.views, "A task must give its policy a view.")
     for text in (task.name, task.proposer, task.reviser):

@@ -14,6 +14,8 @@ HORIZON = 4
 """L, greatest number of actions of a plan (appendix B.1)."""
 EXECUTE = 1
 """Actions executed per decision (the authors' released solver; the paper says the whole plan)."""
+IMAGINED = 13
+"""Actions imagined per plan, shorter ones going on with forwards (the released solver)."""
 BUDGET = 10
 """Decisions per episode (appendix B.1)."""
 STOP_CONFIDENCE = 0.95
@@ -39,14 +41,14 @@ class ActiveRecognition:
     """
 
     name: str = "ar"
-    limits: PlanLimits = PlanLimits(CANDIDATES, HORIZON, EXECUTE)
+    limits: PlanLimits = PlanLimits(CANDIDATES, HORIZON, EXECUTE, IMAGINED)
     budget: int = BUDGET
     views: tuple[str, ...] = ("front", "panorama")
     actions: Mapping[str, ActionSpec] = field(default_factory=lambda: NAVIGATION)
     metric: Metric = "success"
     family: str = "active recognition"
     environment: str = "mujoco"
-    proposer: str = "heuristic"
+    proposer: str = "around"
     reviser: str = "recognise"
     stop_confidence: float = STOP_CONFIDENCE
     privileges: tuple[str, ...] = (TARGET_BOX,)

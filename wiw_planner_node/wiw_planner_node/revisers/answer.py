@@ -12,7 +12,7 @@ from wiw_core.observation import Episode, Projection
 from wiw_core.rollouts import Rollout
 from wiw_core.tasks.aeqa import PRIMITIVES
 from wiw_planner_node.perception.questions.answers import Finding, find_answer, guess
-from wiw_planner_node.perception.questions.glimpse import Glimpser
+from wiw_planner_node.perception.questions.sight import Eyes
 from wiw_planner_node.perception.questions.question import Question, understand
 from wiw_planner_node.perception.questions.surroundings import Surroundings
 from wiw_planner_node.perception.questions.wanted import Wanted, wanted
@@ -21,7 +21,7 @@ from wiw_planner_node.revisers.select import check_score_by, select, value_score
 
 GUESS_CONFIDENCE = 0.05
 """Confidence of an answer that rests on nothing."""
-TRUST = 0.2
+TRUST = 0.3
 """By how much another plan's evidence must exceed that of the proposer's first plan. The proposer
 knows the map, which the pictures do not show. Chosen on 63 decisions of train episodes."""
 
@@ -61,7 +61,7 @@ class AnswerReviser:
         self.primitives = primitives
         self._recogniser = Recogniser.shipped()
         self._seen = Surroundings(self._recogniser)
-        self._glimpser = Glimpser.shipped()
+        self._eyes = Eyes.shipped()
         self._question: Question | None = None
         self._finding = Finding()
         self._before = ""
@@ -124,7 +124,7 @@ class AnswerReviser:
                 "Use another model, or score_by=value.",
             )
         first = TRUST if rollout.plan_index == 0 else 0.0
-        return first + need.score(self._glimpser.seen(rollout.frames[-1]))
+        return first + need.score(self._eyes.see(rollout.frames[-1]))
 
     def _left(self, context: DecisionContext) -> int:
         """Return how many primitives may be executed so that one is kept back."""

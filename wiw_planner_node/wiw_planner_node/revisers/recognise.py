@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -14,24 +15,21 @@ from wiw_core.decisions import Candidate, Decision, DecisionKind
 from wiw_core.errors import ErrorCode, WiwError
 from wiw_core.geometry import Pose2
 from wiw_core.observation import Episode, Projection, View
-from wiw_core.plans import camera_path
+from wiw_core.plans import camera_path, prolonged
 from wiw_core.rollouts import Rollout
 from wiw_core.tasks import ar
 from wiw_planner_node.perception.crops import look
+from wiw_planner_node.perception.following import Follower
+from wiw_planner_node.perception.obstacles import obstacle_map
 from wiw_planner_node.perception.recognise import Recogniser
-from wiw_planner_node.perception.target import (
-    Sighting,
-    TrackedTarget,
-    follow,
-    follow_all,
-    locate,
-    shown,
-    sighting,
-)
-from wiw_planner_node.revisers.select import check_score_by, select, value_score
+from wiw_planner_node.perception.target import Sighting, follow, shown
+from wiw_planner_node.revisers.select import check_score_by, select, values_of
 
 IMAGINED_TEMPERATURE = 1.85
+DISCOUNT = 0.9
 """See :class:`RecogniseReviser`."""
+ROBOT_RADIUS_M = 0.2
+"""How near to what it sees the robot can come, in metres."""
 
 
 class RecogniseReviser:
@@ -39,9 +37,11 @@ class RecogniseReviser:
 
     The recogniser names the object in every real view and, as in the paper, in every imagined view
     in which the tracker finds it; the most confident label of all is the answer, given at
-    ``stop_confidence`` or with the last decision of the budget. Plans are scored by how much of the
-    view shows the object in their last imagined frame: what the robot lacks is a better look, and
-    the recogniser is sure of too little before it has one.
+    ``stop_confidence`` or with the last decision of the budget. Plans are scored by the imagined
+    view that shows most of the object, worth less the later it comes: what the robot lacks is a
+    better look, and the recogniser is sure of too little before it has one. Imagination goes on
+    with forwards past the plan's end (``PlanLimits.imagined``); what comes after something seen
+    now blocks the way is not looked at.
 
     Where the task shows the box in the first observation only, the tracker follows the object from
     there.
@@ -60,12 +60,14 @@ class RecogniseReviser:
         Divides the log-probabilities of imagined views, of every model alike: they are coarser than
         real ones and their box is the tracker's. The default is the most likely one for 508 true
         renders of the train split's starts.
+    discount : float
+        What an imagined view is worth less for each action on the way to it.
 
     Raises
     ------
     WiwError
-        ``BAD_PARAMETER`` if ``score_by`` is neither, ``stop_confidence`` is not in (0, 1], or
-        ``imagined_temperature`` is below 1 or not finite.
+        ``BAD_PARAMETER`` if ``score_by`` is neither, ``stop_confidence`` or ``discount`` is not in
+        (0, 1], or ``imagined_temperature`` is below 1 or not finite.
     """
 
     frames: FramesWanted = "all"
@@ -76,6 +78,7 @@ class RecogniseReviser:
         stop_confidence: float = ar.STOP_CONFIDENCE,
         trust_imagination: bool = True,
         imagined_temperature: float = IMAGINED_TEMPERATURE,
+        discount: float = DISCOUNT,
     ) -> None:
         self.score_by = check_score_by(score_by)
         if not 0.0 < stop_confidence <= 1.0:
@@ -88,16 +91,19 @@ class RecogniseReviser:
                 ErrorCode.BAD_PARAMETER,
                 f"imagined_temperature is {imagined_temperature}; it is finite and at least 1.",
             )
+        if not 0.0 < discount <= 1.0:
+            raise WiwError(
+                ErrorCode.BAD_PARAMETER,
+                f"discount is {discount}; it must be above 0 and at most 1.",
+            )
+        self.discount = discount
         self.stop_confidence = stop_confidence
         self.imagined_temperature = imagined_temperature
         self.trust_imagination = trust_imagination
         self._recogniser = Recogniser.shipped()
         self._labels: tuple[str, ...] = ()
         self._answer, self._confidence = "", 0.0
-        self.sighted: Sighting | None = None
-        """The object in the real view last looked at; None if it was not found there."""
-        self._seen: tuple[Sighting, Pose2] | None = None
-        self._target: TrackedTarget | None = None
+        self._follower = Follower()
 
     def reset(self, episode: Episode) -> None:
         """Forget the object before; until one is seen any label is as good as another.
@@ -110,7 +116,7 @@ class RecogniseReviser:
         self._recogniser.check_labels(episode.labels)
         self._labels = episode.labels
         self._answer, self._confidence = episode.labels[0], 1.0 / len(episode.labels)
-        self.sighted = self._seen = self._target = None
+        self._follower = Follower()
 
     def glance(self, context: DecisionContext) -> Decision | None:
         """Recognise the object in the real view; answer if that is enough.
@@ -124,7 +130,7 @@ class RecogniseReviser:
         """
         if not self._labels:
             raise WiwError(ErrorCode.NO_EPISODE, "The reviser was not reset for this episode.")
-        seen = self.sighted = self._sighting(context)
+        seen = self._follower.update(context)
         if seen is not None:
             self._believe(self._probabilities([seen]))
         if self._sure or (_is_last(context) and not self.trust_imagination):
@@ -144,15 +150,23 @@ class RecogniseReviser:
         """
 
         def score(candidate: Candidate, rollout: Rollout) -> float:
-            if self.score_by == "value" and not self.trust_imagination:
-                return value_score(candidate, rollout)
-            shown_sr = self._shown_at_the_end(context, candidate, rollout)
-            return value_score(candidate, rollout) if self.score_by == "value" else shown_sr
+            value = math.nan
+            if self.score_by == "value":
+                value = self._best(values_of(rollout), rollout)
+            if self.score_by == "perception" or self.trust_imagination:
+                shown_sr = self._shown(context, candidate, rollout)
+                value = shown_sr if self.score_by == "perception" else value
+            return value
 
         decision = select(context, candidates, score)
         if self._sure or _is_last(context):
             return self._answered(decision.candidates)
         return replace(decision, answer=self._answer, confidence=self._confidence)
+
+    @property
+    def sighted(self) -> Sighting | None:
+        """The object in the real view last looked at; None if it was not found there."""
+        return self._follower.sighted
 
     @property
     def _sure(self) -> bool:
@@ -166,53 +180,51 @@ class RecogniseReviser:
             candidates=candidates,
         )
 
-    def _sighting(self, context: DecisionContext) -> Sighting | None:
-        """Return the object in the real views, and remember it."""
-        now = context.now
-        seen = sighting(now)
-        if seen is not None:
-            self._seen, self._target = (seen, now.base_pose), None
-        elif ar.TARGET_BOX in context.episode.privileges:
-            return None  # the box would be there
-        else:
-            target = self._tracked()
-            seen = follow_all(target, now) if target is not None else None
-            if seen is not None and target is not None:
-                self._target = target.refined(locate(seen, now.base_pose))
-        return seen
+    def _best(self, values: npt.ArrayLike, rollout: Rollout) -> float:
+        """Return the best value of a frame, worth less the more actions it takes to get there."""
+        actions = np.array(rollout.frame_indices)
+        return float(np.max(np.asarray(values) * self.discount**actions))
 
-    def _tracked(self) -> TrackedTarget | None:
-        """Return the object's place; None if it was never seen."""
-        if self._target is None and self._seen is not None:
-            self._target = locate(*self._seen)
-        return self._target
-
-    def _shown_at_the_end(
-        self, context: DecisionContext, candidate: Candidate, rollout: Rollout
-    ) -> float:
-        """Return the solid angle of the object at the plan's end; believe what is seen before."""
+    def _shown(self, context: DecisionContext, candidate: Candidate, rollout: Rollout) -> float:
+        """Return the best solid angle of the object; believe what the imagined views show."""
         if rollout.projection is not Projection.EQUIRECTANGULAR:
             raise WiwError(
                 ErrorCode.PANORAMA_REQUIRED,
                 "Following the target all round needs a world model that imagines panoramas.",
                 "Use another model, or score_by=value with trust_imagination=false.",
             )
-        target = self._tracked()
+        target = self._follower.target()
         if target is None:  # never seen: no plan shows it better than another
             return 0.0
-        path = camera_path(candidate.plan)
+        path = camera_path(prolonged(candidate.plan, max(rollout.frame_indices)))
+        reach = self._reach(context, path)
         found: list[Sighting] = []
-        at_the_end = 0.0
+        shown_sr: list[float] = []
         for frame, index in zip(rollout.frames, rollout.frame_indices):
+            if index > reach:
+                shown_sr.append(0.0)
+                continue
             view = View("imagined", frame, Projection.EQUIRECTANGULAR)
             gaze = follow(target, view, context.now.base_pose * path[index])
-            at_the_end = shown(target, view, gaze) if gaze is not None else 0.0
+            shown_sr.append(shown(target, view, gaze) if gaze is not None else 0.0)
             if gaze is not None:
                 found.append(Sighting(view, gaze))
         if found and self.trust_imagination:
             p = self._probabilities(found) ** (1.0 / self.imagined_temperature)
             self._believe(p / p.sum(axis=1, keepdims=True))
-        return at_the_end
+        return self._best(shown_sr, rollout)
+
+    @staticmethod
+    def _reach(context: DecisionContext, path: Sequence[Pose2]) -> int:
+        """Return how many actions a path can be followed before something seen is in its way.
+
+        What a model shows from then on is not where the path says, since the robot stops.
+        """
+        obstacles = obstacle_map(context.now)
+        for actions, (here, there) in enumerate(pairwise(path)):
+            if obstacles.blocks(here, here.inverse() * there, ROBOT_RADIUS_M):
+                return actions
+        return len(path) - 1
 
     def _probabilities(self, seen: Sequence[Sighting]) -> npt.NDArray[np.float64]:
         """Return (N, labels)."""

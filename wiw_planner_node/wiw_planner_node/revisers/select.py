@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
+import numpy.typing as npt
 
 from wiw_core.contracts import DecisionContext
 from wiw_core.decisions import Candidate, Decision, DecisionKind
@@ -28,7 +29,12 @@ def check_score_by(score_by: str) -> str:
 
 
 def value_score(candidate: Candidate, rollout: Rollout) -> float:
-    """Return the model's value at the plan's end.
+    """Return the model's value in the last imagined frame; raises as :func:`values_of`."""
+    return float(values_of(rollout)[-1])
+
+
+def values_of(rollout: Rollout) -> npt.NDArray[np.float32]:
+    """Return (T,): the model's value in each frame.
 
     Raises
     ------
@@ -41,7 +47,7 @@ def value_score(candidate: Candidate, rollout: Rollout) -> float:
             "score_by=value needs a world model that gives a value; this one gives none.",
             "Use the oracle, or score_by=perception.",
         )
-    return float(rollout.value[-1])
+    return rollout.value
 
 
 def score_all(candidates: Sequence[Candidate], score: Score) -> tuple[Candidate, ...]:

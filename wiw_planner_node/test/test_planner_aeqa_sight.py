@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from planner_aeqa_home import BLUE, RED, cube, look_round
 
 from wiw_core.geometry import Pose2
 from wiw_core.observation import Rgb
-from wiw_planner_node.perception.questions.glimpse import HEADINGS, OUTPUTS, Glimpser, windows
 from wiw_planner_node.perception.questions.patches import name_patches, patches
+from wiw_planner_node.perception.questions.segment import CLASSES, FURNITURE, Segmenter
+from wiw_planner_node.perception.questions.sight import Eyes, furniture_shown
 from wiw_planner_node.perception.recognise import Recogniser
 
 HW = (288, 512)
+PLACES = (72, 128, len(CLASSES))
 RECOGNISER = Recogniser.shipped()
 
 
@@ -23,6 +26,11 @@ def painted(row: int, column: int, colour: tuple[int, int, int], side: int = 14)
     image = grey()
     image[row : row + side, column : column + side] = colour
     return image
+
+
+def blotches() -> Rgb:
+    small = np.random.default_rng(0).integers(0, 255, (18, 32, 3), np.uint8)
+    return np.repeat(np.repeat(small, 16, 0), 16, 1)
 
 
 def test_a_patch_of_strong_colour_is_boxed_and_grey_is_not() -> None:
@@ -49,26 +57,38 @@ def test_the_objects_colour_is_named() -> None:
     assert colour == "blue" and p > 0.5
 
 
-def test_windows_go_round_to_the_right_from_straight_ahead() -> None:
-    image = grey()
-    quarter = HW[1] // 4
-    image[:, HW[1] // 2 + quarter - 8 : HW[1] // 2 + quarter + 8] = RED
-    shown = (windows(image)[:HEADINGS] == np.array(RED)).all(axis=-1).any(axis=(1, 2))
-    assert shown[HEADINGS // 4] and not shown[0] and not shown[HEADINGS // 2]
+def test_every_place_of_a_picture_gets_probabilities() -> None:
+    places = Segmenter.shipped().probabilities(blotches())
+    assert places.shape == PLACES and places.dtype == np.float32
+    np.testing.assert_allclose(places.sum(axis=2), 1.0, atol=1e-5)
+    assert (places >= 0.0).all()
 
 
-def test_turning_changes_nothing_in_what_is_seen() -> None:
-    rng = np.random.default_rng(0)
-    image = np.repeat(np.repeat(rng.integers(0, 255, (18, 32, 3), np.uint8), 16, 0), 16, 1)
-    glimpser = Glimpser.shipped()
-    here = glimpser.furniture(image).max(axis=0)
-    turned = glimpser.furniture(np.roll(image, 5 * HW[1] // HEADINGS, axis=1)).max(axis=0)
-    assert here.shape == (len(OUTPUTS),)
-    np.testing.assert_allclose(here, turned, atol=0.02)
-    assert (here >= 0.0).all() and (here <= 1.0).all()
+def test_empty_walls_show_no_furniture() -> None:
+    shown = furniture_shown(Segmenter.shipped().probabilities(grey()))
+    assert set(shown) == set(FURNITURE) and max(shown.values()) < 0.5
+
+
+def test_turning_turns_what_is_seen() -> None:
+    image, segmenter, turn = blotches(), Segmenter.shipped(), 128
+    here = segmenter.probabilities(image)
+    turned = segmenter.probabilities(np.roll(image, turn, axis=1))
+    back = np.roll(turned, -turn // 4, axis=1)
+    assert np.median(np.abs(here - back)) < 1e-3
+    assert (here.argmax(axis=2) == back.argmax(axis=2)).mean() > 0.95
+
+
+@pytest.mark.parametrize(("places", "shows"), [(0, 0.0), (4, 0.5), (8, 1.0), (500, 1.0)])
+def test_furniture_shows_as_far_as_enough_of_the_picture_shows_it(
+    places: int, shows: float
+) -> None:
+    p = np.zeros(PLACES, np.float32)
+    p.reshape(-1, len(CLASSES))[:places, CLASSES.index("fridge")] = 1.0
+    shown = furniture_shown(p)
+    assert shown["fridge"] == pytest.approx(shows) and shown["sofa"] == 0.0
 
 
 def test_the_same_picture_is_judged_the_same_twice() -> None:
     image = look_round(Pose2(0.5, 0.2), (cube(1.3, 0.3),)).views[0].rgb
-    first, second = (Glimpser.shipped().seen(image) for _ in range(2))
+    first, second = (Eyes.shipped().see(image) for _ in range(2))
     assert first == second
