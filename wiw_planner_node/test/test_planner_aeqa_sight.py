@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import cv2
 import numpy as np
 import pytest
 from planner_aeqa_home import BLUE, RED, cube, look_round
@@ -31,6 +34,12 @@ def painted(row: int, column: int, colour: tuple[int, int, int], side: int = 14)
 def blotches() -> Rgb:
     small = np.random.default_rng(0).integers(0, 255, (18, 32, 3), np.uint8)
     return np.repeat(np.repeat(small, 16, 0), 16, 1)
+
+
+def bathroom() -> Rgb:
+    """An apartment that the segmenter was not trained on: train seed 4031."""
+    path = Path(__file__).parent / "data" / "aeqa_bathroom.png"
+    return np.asarray(cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB), np.uint8)
 
 
 def test_a_patch_of_strong_colour_is_boxed_and_grey_is_not() -> None:
@@ -64,16 +73,23 @@ def test_every_place_of_a_picture_gets_probabilities() -> None:
     assert (places >= 0.0).all()
 
 
-def test_empty_walls_show_no_furniture() -> None:
-    shown = furniture_shown(Segmenter.shipped().probabilities(grey()))
-    assert set(shown) == set(FURNITURE) and max(shown.values()) < 0.5
+def test_a_bathroom_shows_what_bathrooms_have_and_nothing_else() -> None:
+    shown = furniture_shown(Segmenter.shipped().probabilities(bathroom()))
+    assert set(shown) == set(FURNITURE)
+    assert {noun for noun, p in shown.items() if p > 0.5} == {"bathtub", "sink", "toilet"}
+
+
+def test_a_piece_is_found_where_it_is() -> None:
+    places = Segmenter.shipped().probabilities(bathroom())
+    rows, columns = np.nonzero(places.argmax(axis=2) == CLASSES.index("toilet"))
+    assert 35 < rows.mean() < 55 and 110 < columns.mean() < 125
 
 
 def test_turning_turns_what_is_seen() -> None:
-    image, segmenter, turn = blotches(), Segmenter.shipped(), 128
+    image, segmenter, turn = bathroom(), Segmenter.shipped(), 64
     here = segmenter.probabilities(image)
     turned = segmenter.probabilities(np.roll(image, turn, axis=1))
-    back = np.roll(turned, -turn // 4, axis=1)
+    back = np.roll(turned, -turn // 2, axis=1)
     assert np.median(np.abs(here - back)) < 1e-3
     assert (here.argmax(axis=2) == back.argmax(axis=2)).mean() > 0.95
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import itertools
 import os
 import tempfile
 from pathlib import Path
@@ -13,6 +14,9 @@ from wiw_core.errors import ErrorCode, WiwError
 FIRST, LAST = 10, 101
 """Above 101 the ports of a domain may meet ephemeral ones; below 10 is where people work."""
 
+_claims = itertools.count()
+"""Claims of this process: the next one begins at another domain, where no dying graph is heard."""
+
 
 def claim() -> tuple[int, IO[str]]:
     """Return a domain that nobody else on this machine has claimed, and the lock that keeps it.
@@ -21,8 +25,9 @@ def claim() -> tuple[int, IO[str]]:
     every domain is taken.
     """
     count = LAST - FIRST + 1
+    first = os.getpid() + next(_claims)
     for offset in range(count):
-        domain = FIRST + (os.getpid() + offset) % count
+        domain = FIRST + (first + offset) % count
         path = Path(tempfile.gettempdir()) / f"wiw-domain-{domain}.lock"
         try:
             lock = path.open("a")

@@ -12,8 +12,8 @@ from wiw_core.observation import Episode, Projection
 from wiw_core.rollouts import Rollout
 from wiw_core.tasks.aeqa import PRIMITIVES
 from wiw_planner_node.perception.questions.answers import Finding, find_answer, guess
-from wiw_planner_node.perception.questions.sight import Eyes
 from wiw_planner_node.perception.questions.question import Question, understand
+from wiw_planner_node.perception.questions.sight import Eyes
 from wiw_planner_node.perception.questions.surroundings import Surroundings
 from wiw_planner_node.perception.questions.wanted import Wanted, wanted
 from wiw_planner_node.perception.recognise import Recogniser
