@@ -42,28 +42,33 @@ def main() -> None:
 
 
 def survives(words: Sequence[str], folder: Path, kills: int, seed: int, say: Any = None) -> bool:
-    """Return whether a run that was killed so often ends with the table of one that was not."""
+    """Return whether runs that were killed so often end with the table of one that was not.
+
+    A run that ends before its kill comes is compared, and the next one begun: every kill hits.
+    """
     say = say or (lambda text: None)
     start = time.monotonic()
     finish(words, folder / "whole")
     lasted = time.monotonic() - start
     say(f"uninterrupted: {lasted:.1f} s")
-    out, rng = folder / "killed", np.random.default_rng(seed)
-    for number in range(1, kills + 1):
-        process, moment = begun(words, out), float(rng.uniform(0.0, lasted))
+    rng, hits, runs = np.random.default_rng(seed), 0, [folder / "killed_1"]
+    while hits < kills:
+        process, moment = begun(words, runs[-1]), float(rng.uniform(0.0, lasted / 2))
         try:
             process.wait(timeout=moment)
-            what = "had ended before"
+            runs.append(folder / f"killed_{len(runs) + 1}")
+            continue
         except subprocess.TimeoutExpired:
-            everybody = number % 2 == 0
+            hits, everybody = hits + 1, hits % 2 == 1
             killed(process, everybody)
-            what = "killed with all its workers" if everybody else "killed alone"
-        done = list(out.glob("*/*/*.jsonl"))
+        done = list(runs[-1].glob("*/*/*.jsonl"))
         for path in done:
             read_episode(path)  # a file of that name is always whole
-        say(f"{number}: after {moment:.1f} s {what}; {len(done)} episodes are recorded")
-    finish(words, out)
-    return table(out) == table(folder / "whole")
+        what = "with all its workers" if everybody else "alone"
+        say(f"{hits}: killed {what} after {moment:.1f} s; {runs[-1].name} has {len(done)} episodes")
+    finish(words, runs[-1])
+    whole = table(folder / "whole")
+    return all(table(run) == whole for run in runs)
 
 
 def begun(words: Sequence[str], out: Path) -> subprocess.Popen[bytes]:

@@ -235,7 +235,8 @@ CARD = f"""# Segmenter v1: what every part of a panorama shows
 * **What it is.** A convolutional network of 430 000 weights that names the furniture at each of
   72 x 128 places of a panorama, from its colours. numpy, no pretrained part. Apache-2.0.
 * **Data.** Panoramas from random places of the train-split apartments {{first}} to
-  {{last}}: {{train}} train, {{judge}} judge, of the apartments whose seed is {HELD_OUT - 1} modulo {HELD_OUT}.
+  {{last}}: {{train}} train; {{judge}} judge, of apartments whose seed is {HELD_OUT - 1} modulo
+  {HELD_OUT}.
 * **Made by** `tools/train_segmenter.py`; seed {SEED}, 12 epochs, AdamW, one cycle to {RATE}.
 * **Columns.** Panoramas that show it well ({WELL} pixels of 144 x 256, which are 500 of
   576 x 1024); area under the ROC curve of the mean of the 8 places that most likely show it,

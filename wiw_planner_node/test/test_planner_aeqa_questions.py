@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from planner_aeqa_home import BLUE, FRIDGE, RED, SOFA, WOOD, Block, context_of, cube, look_round
 
@@ -69,7 +67,8 @@ def surroundings(question: str, *poses: Pose2, things: tuple[Block, ...]) -> Sur
 def test_a_thing_seen_from_two_places_is_one_thing() -> None:
     memory = ObjectMemory(RECOGNISER)
     for pose in (Pose2(-0.5, 0.3), Pose2(0.4, -0.6, 2.0), Pose2(-1.0, 1.0, -1.0)):
-        memory.update(look_round(pose, (SOFA, cube(1.0, 0.2))))
+        now = look_round(pose, (SOFA, cube(1.0, 0.2)))
+        memory.update(now, now.objects)
     assert sorted(thing.noun for thing in memory.things) == ["cube", "sofa"]
     (thing,) = memory.of(("cube",))
     assert (thing.x_m, thing.y_m) == pytest.approx((1.0, 0.2), abs=1e-6)
@@ -79,14 +78,15 @@ def test_a_thing_seen_from_two_places_is_one_thing() -> None:
 def test_two_cubes_side_by_side_are_two_things() -> None:
     memory = ObjectMemory(RECOGNISER)
     for pose in (Pose2(-0.5, 0.3), Pose2(0.4, -0.6, 2.0)):
-        memory.update(look_round(pose, (cube(1.0, 0.2), cube(1.0, 0.45, BLUE))))
+        now = look_round(pose, (cube(1.0, 0.2), cube(1.0, 0.45, BLUE)))
+        memory.update(now, now.objects)
     assert len(memory.things) == 2
 
 
 def test_a_detection_that_is_nowhere_is_left_out() -> None:
     memory = ObjectMemory(RECOGNISER)
     now = look_round(Pose2())
-    memory.update(replace(now, objects=(SceneObject("ball", float("nan"), 0.0, 0.1),)))
+    memory.update(now, (SceneObject("ball", float("nan"), 0.0, 0.1),))
     assert memory.things == []
 
 

@@ -14,9 +14,9 @@ HORIZON = 14
 """L, greatest number of actions of a plan; the paper's clips are of 14 frames (appendix B.3)."""
 EXECUTE = HORIZON
 """Actions executed per decision; the released solver looks again after at most 15."""
-PRIMITIVES = 70
-"""Primitive actions per episode. The paper has 250 for reference paths of 12.6 m on average; ours
-are 2 to 5 m, and exploring must stay dear."""
+PRIMITIVES = 56
+"""Primitive actions per episode: four plans. The paper has 250 for reference paths of 12.6 m on
+average; ours are mostly 2 to 5 m, and exploring must stay dear."""
 BUDGET = 24
 """Decisions per episode: more than enough, the primitives are what is scarce."""
 NOUNS = (

@@ -47,11 +47,18 @@ class ExploreProposer:
     ----------
     use_question : bool
         Prefer what the question is about; False explores for its own sake.
+    detect : {"granted", "own"}
+        Take the detections that the protocol grants, or find things in the panorama itself.
+
+    Raises
+    ------
+    WiwError
+        ``BAD_PARAMETER`` if ``detect`` is neither.
     """
 
-    def __init__(self, use_question: bool = True) -> None:
+    def __init__(self, use_question: bool = True, detect: str = "granted") -> None:
         self.use_question = use_question
-        self._seen = Surroundings(Recogniser.shipped())
+        self._seen = Surroundings(Recogniser.shipped(), detect)
 
     def propose(self, context: DecisionContext, count: int) -> list[Plan]:
         """Return up to ``count`` distinct plans to different places, best first.

@@ -51,7 +51,7 @@ def sweep(observation: Observation) -> Sweep:
     WiwError
         ``PANORAMA_REQUIRED`` without a panorama, ``DEPTH_REQUIRED`` if it has no valid depth.
     """
-    points, valid = _points(_panorama(observation), observation.base_pose)
+    points, valid = points_of(panorama_of(observation), observation.base_pose)
     z = points[..., 2]
     tall = valid & (z > LOWEST_M) & (z < HIGHEST_M)
     # A lone pixel at an edge mixes what is before and behind it: a thing covers several.
@@ -65,7 +65,8 @@ def sweep(observation: Observation) -> Sweep:
     )
 
 
-def _panorama(observation: Observation) -> View:
+def panorama_of(observation: Observation) -> View:
+    """Return the observation's panorama; raises as :func:`sweep`."""
     for view in observation.views:
         if view.projection is Projection.EQUIRECTANGULAR:
             if view.depth is None or not (np.isfinite(view.depth) & (view.depth > 0.0)).any():
@@ -82,8 +83,11 @@ def _panorama(observation: Observation) -> View:
     )
 
 
-def _points(view: View, base: Pose2) -> tuple[Points, Mask]:
-    """Return (rows, columns, 3) points in odom and where they are valid."""
+def points_of(view: View, base: Pose2) -> tuple[Points, Mask]:
+    """Return (rows, columns, 3) points in the frame of ``base``, and where they are valid.
+
+    Every second or third row and column is taken where there are more than 288.
+    """
     assert view.depth is not None
     height, width = view.size
     stride = max(1, height // _ROWS)

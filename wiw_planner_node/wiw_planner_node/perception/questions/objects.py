@@ -74,21 +74,20 @@ class Thing:
 class ObjectMemory:
     """Things detected so far in one episode; empty when made.
 
-    Detections (privilege ``object_detections``) give nouns and middles; colours are read off the
-    panorama's pixels by the recogniser.
+    Detections give nouns and middles; colours are read off the panorama's pixels by the recogniser.
     """
 
     def __init__(self, recogniser: Recogniser) -> None:
         self._recogniser = recogniser
         self.things: list[Thing] = []
 
-    def update(self, observation: Observation) -> None:
-        """Add what is detected now, or see again what is known."""
+    def update(self, observation: Observation, objects: Sequence[SceneObject]) -> None:
+        """Add what is detected now (``objects``, in ``base_link``), or see again what is known."""
         view = next(
             (v for v in observation.views if v.projection is Projection.EQUIRECTANGULAR), None
         )
         taken: set[int] = set()
-        for found in observation.objects:
+        for found in objects:
             if not all(math.isfinite(v) for v in (found.x_m, found.y_m, found.z_m)):
                 continue
             seen = self._seen(found, observation.base_pose, view)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
 from wiw_core.observation import Box, Projection, Rgb, View
-from wiw_planner_node.perception.crops import gaze_at_box, look, pixels_across
+from wiw_planner_node.perception.crops import Gaze, gaze_at_box, look, pixels_across
 from wiw_planner_node.perception.questions.words import COLOURS, SMALL
 from wiw_planner_node.perception.recognise import Recogniser
 
@@ -22,6 +24,26 @@ _HEIGHT_TO_WIDTH = (0.45, 2.6)
 _LEAST_FILL = 0.5
 
 
+@dataclass(frozen=True)
+class Patch:
+    """A compact patch of one strong colour: its box, and the probability of each name.
+
+    Attributes
+    ----------
+    names : dict
+        By small noun and colour; they sum to 1.
+    """
+
+    box: Box
+    gaze: Gaze
+    names: dict[tuple[str, str], float]
+
+    @property
+    def noun(self) -> str:
+        """The small noun it most probably is."""
+        return max(self.names, key=self.names.__getitem__)[0]
+
+
 def name_patches(image: Rgb, recogniser: Recogniser) -> dict[tuple[str, str], float]:
     """Return the highest probability of each small noun and colour that a panorama shows.
 
@@ -30,16 +52,28 @@ def name_patches(image: Rgb, recogniser: Recogniser) -> dict[tuple[str, str], fl
     image : (H, W, 3) uint8
         A panorama; areas are in pixels of one of 288 x 512. A patch across its edge is cut in two.
     """
+    best: dict[tuple[str, str], float] = {}
+    for patch in find_patches(image, recogniser):
+        for name, p in patch.names.items():
+            best[name] = max(p, best.get(name, 0.0))
+    return best
+
+
+def find_patches(image: Rgb, recogniser: Recogniser) -> list[Patch]:
+    """Return every patch of a panorama (H, W, 3) that may be a small object, colour by colour."""
     boxes = patches(image)
     if not boxes:
-        return {}
+        return []
     view = View("imagined", image, Projection.EQUIRECTANGULAR)
     gazes = [gaze_at_box(view, box) for box in boxes]
     crops = np.stack([look(view, gaze) for gaze in gazes])
     pixels = np.array([pixels_across(view, gaze) for gaze in gazes])
     names = [(noun, colour) for colour in COLOURS for noun in SMALL]
     p = recogniser.probabilities(crops, pixels, [f"{colour} {noun}" for noun, colour in names])
-    return dict(zip(names, (float(best) for best in p.max(axis=0))))
+    return [
+        Patch(box, gaze, dict(zip(names, (float(v) for v in row))))
+        for box, gaze, row in zip(boxes, gazes, p)
+    ]
 
 
 def patches(image: Rgb) -> list[Box]:

@@ -5,22 +5,32 @@ from __future__ import annotations
 import math
 
 from wiw_core.contracts import DecisionContext
+from wiw_core.errors import ErrorCode, unknown_name
 from wiw_core.geometry import Pose2
 from wiw_core.plans import camera_path
 from wiw_planner_node.perception.mapping.frontiers import Frontier, frontiers
 from wiw_planner_node.perception.mapping.grid import FloorMap
 from wiw_planner_node.perception.mapping.rooms import NOWHERE, Rooms, rooms
 from wiw_planner_node.perception.mapping.routes import Distances, distances
+from wiw_planner_node.perception.questions.detector import Detector
 from wiw_planner_node.perception.questions.objects import ObjectMemory, Thing
 from wiw_planner_node.perception.questions.words import ROOM_SIGNS
 from wiw_planner_node.perception.recognise import Recogniser
 
+DETECT = ("granted", "own")
+"""Detections from the observation (privilege ``object_detections``), or by the own detector."""
 _STOOD_M = 0.25
 _CLOSED_M2 = 0.4
 
 
 class Surroundings:
     """Gathered from every observation that :meth:`update` is shown; a new episode starts it anew.
+
+    Parameters
+    ----------
+    recogniser : Recogniser
+    detect : {"granted", "own"}
+        Where detections come from; anything else raises ``BAD_PARAMETER``.
 
     Attributes
     ----------
@@ -35,12 +45,16 @@ class Surroundings:
         Those worth going to: where the robot stood already there is nothing more to see.
     """
 
-    def __init__(self, recogniser: Recogniser) -> None:
+    def __init__(self, recogniser: Recogniser, detect: str = "granted") -> None:
+        if detect not in DETECT:
+            raise unknown_name(ErrorCode.BAD_PARAMETER, "way to detect", detect, DETECT)
         self._recogniser = recogniser
-        self._key: tuple[str, int, int] = ("", -1, -1)
-        self._begin()
+        self._detector = Detector.shipped() if detect == "own" else None
+        self.forget()
 
-    def _begin(self) -> None:
+    def forget(self) -> None:
+        """Begin anew."""
+        self._key: tuple[str, int, int] = ("", -1, -1)
         self.floor = FloorMap()
         self.memory = ObjectMemory(self._recogniser)
         self.stood: list[Pose2] = []
@@ -61,7 +75,7 @@ class Surroundings:
         if key == self._key:
             return
         if context.index == 0 or context.episode.id != self._key[0]:
-            self._begin()
+            self.forget()
         self._key = key
         previous = context.previous
         if previous is not None and self.stood:
@@ -69,7 +83,8 @@ class Surroundings:
             if len(executed):
                 self.floor.bump(self.stood[-1] * camera_path(executed)[-1], now.base_pose)
         self.floor.update(now)
-        self.memory.update(now)
+        detector = self._detector
+        self.memory.update(now, now.objects if detector is None else detector.detect(now))
         self.stood.append(now.base_pose)
         self.rooms = rooms(self.floor)
         self.ways = distances(self.floor, self.floor.cell(now.base_pose.x_m, now.base_pose.y_m))
