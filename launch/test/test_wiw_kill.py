@@ -28,9 +28,10 @@ pytestmark = [pytest.mark.system, pytest.mark.timeout(240)]
 
 def test_killed_ten_times_it_resumes_to_the_table_of_an_uninterrupted_run(tmp_path):
     assert kill_eval.survives(WORDS, tmp_path, kills=10, seed=20261121)
-    records = list((tmp_path / "killed").glob("*/*/*.jsonl"))
-    assert len(records) == 2 * 2 * 2 * 4
-    assert all(read_episode(path).result is not None for path in records)
+    for run in tmp_path.glob("killed_*"):
+        records = list(run.glob("*/*/*.jsonl"))
+        assert len(records) == 2 * 2 * 2 * 4
+        assert all(read_episode(path).result is not None for path in records)
 
 
 def test_two_at_once_in_one_folder_are_refused_and_a_dead_one_is_not_in_the_way(tmp_path):
