@@ -13,40 +13,16 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from small_study import SMALL, Watcher, decisions
 
-from wiw import results
 from wiw.evaluate import evaluate
-from wiw.study import Settings, Study
+from wiw.study import Study
 from wiw.workers.cluster import RayCrew
 from wiw_core.errors import ErrorCode, WiwError
 
-SETTINGS = Settings(
-    ("ignav", "ar"),
-    ("none", "fake"),
-    episodes=4,
-    environment="fake",
-    in_process=True,
-    film=1,
-    policies=("fake",),
-)
 LOOPBACK = "127.0.0.1"
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(180)]
-
-
-class Noted:
-    """A watcher that notes outcomes, and does ``then`` after each."""
-
-    def __init__(self, then=lambda count: None):
-        self.outcomes = []
-        self._then = then
-
-    def begin(self, jobs):
-        self.left = len(jobs)
-
-    def ended(self, job, outcome):
-        self.outcomes.append((job, outcome))
-        self._then(len(self.outcomes))
 
 
 @pytest.fixture(scope="module")
@@ -67,22 +43,10 @@ def cluster():
 @pytest.fixture
 def local(tmp_path):
     """The same study, run by workers of this machine."""
-    study = Study.open(tmp_path / "local", SETTINGS)
-    evaluate(study, 1, Noted())
+    study = Study.open(tmp_path / "local", SMALL)
+    evaluate(study, 1, Watcher())
     study.close()
     return study
-
-
-def verdicts(study: Study) -> dict[tuple[str, str, str], object]:
-    """Return everything of the records that does not depend on the clock."""
-    return {
-        (task, arm, episode_id): (
-            record.result,
-            [(d.decision.plan, d.executed, d.decision.chosen) for d in record.decisions],
-        )
-        for (task, arm), mine in results.read_records(study).items()
-        for episode_id, record in mine.items()
-    }
 
 
 def children(pid: int) -> list[int]:
@@ -109,8 +73,8 @@ def test_two_nodes_give_the_same_records_and_one_that_dies_costs_nothing(cluster
             while any(map(alive, actors)) and time.monotonic() < give_up:
                 time.sleep(0.02)
 
-    study = Study.open(tmp_path / "ray", SETTINGS)
-    watcher, hired = Noted(lose_a_node), []
+    study = Study.open(tmp_path / "ray", SMALL)
+    watcher, hired = Watcher(lose_a_node), []
 
     class Counted(RayCrew):
         def hire(self):
@@ -122,7 +86,7 @@ def test_two_nodes_give_the_same_records_and_one_that_dies_costs_nothing(cluster
     evaluate(study, 0, watcher, lambda: Counted(study, cluster.address, 0))
     assert study.complete() and len(watcher.outcomes) == 16
     assert len(hired) == 3  # one per node, and a successor for the one that was lost
-    assert verdicts(study) == verdicts(local)
+    assert decisions(study) == decisions(local)
     films = {p.relative_to(study.folder) for p in study.folder.glob("*/*/film/*/*")}
     assert films == {p.relative_to(local.folder) for p in local.folder.glob("*/*/film/*/*")}
 
@@ -132,20 +96,20 @@ def test_a_study_begun_on_a_cluster_goes_on_here_and_the_other_way_round(cluster
         if count == 3:
             raise KeyboardInterrupt
 
-    study = Study.open(tmp_path / "run", SETTINGS)
+    study = Study.open(tmp_path / "run", SMALL)
     with pytest.raises(KeyboardInterrupt):
-        evaluate(study, 1, Noted(interrupt), lambda: RayCrew(study, cluster.address, 1))
+        evaluate(study, 1, Watcher(interrupt), lambda: RayCrew(study, cluster.address, 1))
     assert len(study.remaining()) == 13
     with pytest.raises(KeyboardInterrupt):
-        evaluate(study, 1, Noted(interrupt))
-    left = Noted()
+        evaluate(study, 1, Watcher(interrupt))
+    left = Watcher()
     evaluate(study, 1, left, lambda: RayCrew(study, cluster.address, 1))
     assert 8 <= left.left <= 10 and study.complete()
 
 
 def test_a_job_that_kills_every_actor_is_a_fault_after_its_second_try(cluster, tmp_path):
-    study = Study.open(tmp_path / "run", replace(SETTINGS, tasks=("ignav",), arms=("none",)))
-    watcher = Noted()
+    study = Study.open(tmp_path / "run", replace(SMALL, tasks=("ignav",), arms=("none",)))
+    watcher = Watcher()
     evaluate(study, 1, watcher, lambda: _Deadly(study, cluster.address, 1))
     faults = [(job, e) for job, e in watcher.outcomes if isinstance(e, WiwError)]
     assert [job.episode_id for job, _ in faults] == ["val_001"]
@@ -176,7 +140,7 @@ def test_a_cluster_that_is_not_there_is_said_within_seconds(tmp_path, address):
     with socket.socket() as free:
         free.bind((LOOPBACK, 0))
         port = free.getsockname()[1]
-    study = Study.open(tmp_path / "run", SETTINGS)
+    study = Study.open(tmp_path / "run", SMALL)
     with pytest.raises(WiwError, match=r"Ray|answers") as caught:
         RayCrew(study, address.format(free=port), 0)
     assert caught.value.code is ErrorCode.BAD_PARAMETER
@@ -184,6 +148,6 @@ def test_a_cluster_that_is_not_there_is_said_within_seconds(tmp_path, address):
 
 def test_without_ray_the_error_says_how_to_install_it(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
-    study = Study.open(tmp_path / "run", SETTINGS)
+    study = Study.open(tmp_path / "run", SMALL)
     with pytest.raises(WiwError, match="pip install ray"):
         RayCrew(study, "127.0.0.1:6379", 0)

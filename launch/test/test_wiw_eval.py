@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from small_study import SMALL, Watcher, decisions
 
 from wiw import results
 from wiw.evaluate import evaluate
@@ -19,15 +20,6 @@ from wiw.study import Settings, Study
 from wiw_core.errors import ErrorCode, WiwError
 from wiw_core.records import read_episode
 
-SETTINGS = Settings(
-    ("ignav", "ar"),
-    ("none", "fake"),
-    episodes=4,
-    environment="fake",
-    in_process=True,
-    film=1,
-    policies=("fake",),
-)
 WORDS = (
     *("eval", "--env", "fake", "--policy", "fake", "--in-process"),
     *("--task", "ignav", "--task", "ar", "--arm", "none", "--arm", "fake"),
@@ -35,37 +27,9 @@ WORDS = (
 )
 
 
-class Watcher:
-    """Notes outcomes; does ``then`` after each."""
-
-    def __init__(self, then=lambda count: None):
-        self.outcomes = []
-        self.left = None
-        self._then = then
-
-    def begin(self, jobs):
-        self.left = len(jobs)
-
-    def ended(self, job, outcome):
-        self.outcomes.append((job, outcome))
-        self._then(len(self.outcomes))
-
-
-def decisions(study: Study) -> dict[tuple[str, str, str], object]:
-    """Return everything of the records that does not depend on the clock."""
-    return {
-        (task, arm, episode_id): (
-            record.result,
-            [(d.decision.plan, d.executed, d.decision.chosen) for d in record.decisions],
-        )
-        for (task, arm), mine in results.read_records(study).items()
-        for episode_id, record in mine.items()
-    }
-
-
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
-    study = Study.open(tmp_path_factory.mktemp("whole") / "run", SETTINGS)
+    study = Study.open(tmp_path_factory.mktemp("whole") / "run", SMALL)
     evaluate(study, 2, Watcher())
     study.close()
     return study
@@ -77,7 +41,7 @@ def test_grid_is_complete_and_every_episode_has_a_record(whole):
 
 
 def test_same_seed_gives_the_same_decisions_with_one_worker_or_two(whole, tmp_path):
-    study = Study.open(tmp_path / "run", SETTINGS)
+    study = Study.open(tmp_path / "run", SMALL)
     evaluate(study, 1, Watcher())
     assert decisions(study) == decisions(whole)
 
@@ -87,14 +51,14 @@ def test_ctrl_c_keeps_what_is_done_and_the_next_call_does_the_rest(whole, tmp_pa
         if count == 3:
             raise KeyboardInterrupt
 
-    study = Study.open(tmp_path / "run", SETTINGS)
+    study = Study.open(tmp_path / "run", SMALL)
     with pytest.raises(KeyboardInterrupt):
         evaluate(study, 1, Watcher(interrupt))
     assert not multiprocessing.active_children()
 
     study.close()
     rest = Watcher()
-    again = Study.open(tmp_path / "run", SETTINGS)
+    again = Study.open(tmp_path / "run", SMALL)
     evaluate(again, 1, rest)
     assert rest.left is not None and 16 - 5 <= rest.left <= 16 - 3
     assert decisions(again) == decisions(whole)
@@ -107,7 +71,7 @@ def test_a_worker_that_is_killed_costs_one_job_which_is_counted_as_a_fault(tmp_p
             os.kill(child.pid, signal.SIGKILL)
             child.join(timeout=30)
 
-    study = Study.open(tmp_path / "run", SETTINGS)
+    study = Study.open(tmp_path / "run", SMALL)
     watcher = Watcher(kill)
     evaluate(study, 1, watcher)
     faults = [(job, e) for job, e in watcher.outcomes if isinstance(e, WiwError)]
@@ -139,7 +103,7 @@ def test_kill_9_of_the_command_leaves_no_worker_and_resumes_to_the_same_table(wh
         read_episode(path)
     done = subprocess.run(command, capture_output=True, text=True, timeout=100, check=True)
     assert all(path.stat().st_mtime_ns == stamp for path, stamp in kept.items())
-    assert decisions(Study.open(out, SETTINGS)) == decisions(whole)
+    assert decisions(Study.open(out, SMALL)) == decisions(whole)
     assert "ignav" in done.stdout and "ar" in done.stdout
 
 
@@ -168,7 +132,7 @@ def test_a_finished_study_prints_its_table_without_starting_a_worker(whole, monk
         raise AssertionError("a worker was started")
 
     monkeypatch.setattr("wiw.workers.crew.Worker", no_worker)
-    evaluate(Study.open(whole.folder, SETTINGS), 2, Watcher())
+    evaluate(Study.open(whole.folder, SMALL), 2, Watcher())
 
 
 def test_an_environment_that_cannot_start_is_an_error_not_a_table_of_faults(tmp_path):
@@ -180,7 +144,7 @@ def test_an_environment_that_cannot_start_is_an_error_not_a_table_of_faults(tmp_
 
 
 def test_a_policy_that_cannot_be_made_stops_the_study_and_records_nothing(tmp_path):
-    settings = replace(SETTINGS, arms=("none",), policies=("bad=fake:fake:reviser.glow=1",))
+    settings = replace(SMALL, arms=("none",), policies=("bad=fake:fake:reviser.glow=1",))
     study = Study.open(tmp_path / "run", settings)
     with pytest.raises(WiwError, match="glow") as caught:
         evaluate(study, 1, Watcher())

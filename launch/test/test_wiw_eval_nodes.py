@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from small_study import Watcher, decisions
 
 from wiw import results
 from wiw.evaluate import evaluate
@@ -29,36 +30,6 @@ SETTINGS = Settings(
     film=1,
     policies=("fake",),
 )
-
-
-class Watcher:
-    """Notes outcomes; does ``then`` after each."""
-
-    def __init__(self, then=lambda count: None):
-        self.outcomes = []
-        self._then = then
-
-    def begin(self, jobs):
-        pass
-
-    def ended(self, job, outcome):
-        self.outcomes.append((job, outcome))
-        self._then(len(self.outcomes))
-
-
-def decisions(study: Study) -> dict[tuple[str, str], object]:
-    """Return everything of the records that does not depend on the clock."""
-    return {
-        (arm, episode_id): (
-            record.result,
-            [
-                (d.decision.plan, d.executed, d.decision.chosen, d.base_pose)
-                for d in record.decisions
-            ],
-        )
-        for (_, arm), mine in results.read_records(study).items()
-        for episode_id, record in mine.items()
-    }
 
 
 def nodes_of(study: Study) -> list[int]:
