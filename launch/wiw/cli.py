@@ -30,7 +30,7 @@ app = typer.Typer(
 )
 console = Console(width=None if sys.stdout.isatty() else 160)
 RUN_TASKS = ("ignav", "ar", "push_buttons")
-RUN_EPISODES = 20
+RUN_EPISODES = 12
 """Paired episodes of ``wiw run``: a few minutes on two cores."""
 
 
