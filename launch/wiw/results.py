@@ -19,7 +19,7 @@ from wiw.study import Study
 from wiw.texts import interval, number
 from wiw_core.contracts import Metric
 from wiw_core.decisions import EpisodeResult
-from wiw_core.metrics import is_fault, summarise_records
+from wiw_core.metrics import answer_score, is_fault, summarise_records
 from wiw_core.records import EpisodeRecord, finished, read_episode, record_path
 from wiw_core.statistics import mcnemar, paired_bootstrap, sign_flip
 
@@ -138,7 +138,7 @@ def pairs(mine: Records, others: Records) -> list[tuple[EpisodeResult, EpisodeRe
 
 def primary(result: EpisodeResult, metric: Metric) -> float:
     """Return what an episode is compared by: success (0 or 1), or the answer's score (0 to 100)."""
-    return result.score if metric == "score" else float(result.success)
+    return answer_score(result) if metric == "score" else float(result.success)
 
 
 def _result(record: EpisodeRecord) -> EpisodeResult:

@@ -94,7 +94,7 @@ def answer_score(result: EpisodeResult) -> float:
 
 def score_spl(result: EpisodeResult) -> float:
     """Return the answer score weighted by path length in metres, 0 to 100 (appendix B.3)."""
-    return _spl(result.score, result.shortest_m, result.path_m)
+    return _spl(answer_score(result), result.shortest_m, result.path_m)
 
 
 def _spl(worth: float, shortest: float, travelled: float) -> float:
@@ -127,7 +127,7 @@ def summarise(results: Sequence[EpisodeResult], decisions: Iterable[Decision]) -
         success_all=wilson(successes, len(results)),
         spl_actions=mean_interval([spl_actions(r) for r in whole]),
         spl_metres=mean_interval([spl_metres(r) for r in whole]),
-        score=mean_interval([r.score for r in whole]),
+        score=mean_interval([answer_score(r) for r in whole]),
         score_spl=mean_interval([score_spl(r) for r in whole]),
         actions=mean_interval([r.actions for r in whole]),
         decisions=mean_interval([r.decisions for r in whole]),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from importlib import metadata
 from typing import Any
 
@@ -93,6 +94,7 @@ class Registry:
             ) from error
 
 
+@cache  # reading every installed package again is slow, and none is added to a process
 def _installed(group: str) -> Sequence[metadata.EntryPoint]:
     if sys.version_info >= (3, 10):
         return tuple(metadata.entry_points(group=group))

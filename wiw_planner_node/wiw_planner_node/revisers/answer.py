@@ -68,8 +68,7 @@ class AnswerReviser:
                 ErrorCode.BAD_PARAMETER, f"primitives is {primitives}; it must be at least 1."
             )
         self.primitives = primitives
-        self._recogniser = Recogniser.shipped()
-        self._seen = Surroundings(self._recogniser, detect)
+        self._seen = Surroundings(Recogniser.shipped(), detect)
         self._eyes = Eyes.shipped()
         self._question: Question | None = None
         self._finding = Finding()

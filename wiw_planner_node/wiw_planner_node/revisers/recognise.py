@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import cache
 from itertools import pairwise
 
 import numpy as np
@@ -20,7 +21,7 @@ from wiw_core.rollouts import Rollout
 from wiw_core.tasks import ar
 from wiw_planner_node.perception.crops import look
 from wiw_planner_node.perception.following import Follower
-from wiw_planner_node.perception.obstacles import obstacle_map
+from wiw_planner_node.perception.obstacles import ObstacleMap, obstacle_map
 from wiw_planner_node.perception.recognise import Recogniser
 from wiw_planner_node.perception.target import Sighting, follow, shown
 from wiw_planner_node.revisers.select import check_score_by, select, values_of
@@ -149,12 +150,14 @@ class RecogniseReviser:
             followed; ``PANORAMA_REQUIRED`` if the frames are no panoramas.
         """
 
+        obstacles = cache(lambda: obstacle_map(context.now))
+
         def score(candidate: Candidate, rollout: Rollout) -> float:
             value = math.nan
             if self.score_by == "value":
                 value = self._best(values_of(rollout), rollout)
             if self.score_by == "perception" or self.trust_imagination:
-                shown_sr = self._shown(context, candidate, rollout)
+                shown_sr = self._shown(context, candidate, rollout, obstacles)
                 value = shown_sr if self.score_by == "perception" else value
             return value
 
@@ -185,7 +188,13 @@ class RecogniseReviser:
         actions = np.array(rollout.frame_indices)
         return float(np.max(np.asarray(values) * self.discount**actions))
 
-    def _shown(self, context: DecisionContext, candidate: Candidate, rollout: Rollout) -> float:
+    def _shown(
+        self,
+        context: DecisionContext,
+        candidate: Candidate,
+        rollout: Rollout,
+        obstacles: Callable[[], ObstacleMap],
+    ) -> float:
         """Return the best solid angle of the object; believe what the imagined views show."""
         if rollout.projection is not Projection.EQUIRECTANGULAR:
             raise WiwError(
@@ -197,7 +206,7 @@ class RecogniseReviser:
         if target is None:  # never seen: no plan shows it better than another
             return 0.0
         path = camera_path(prolonged(candidate.plan, max(rollout.frame_indices)))
-        reach = self._reach(context, path)
+        reach = self._reach(obstacles(), path)
         found: list[Sighting] = []
         shown_sr: list[float] = []
         for frame, index in zip(rollout.frames, rollout.frame_indices):
@@ -215,12 +224,11 @@ class RecogniseReviser:
         return self._best(shown_sr, rollout)
 
     @staticmethod
-    def _reach(context: DecisionContext, path: Sequence[Pose2]) -> int:
+    def _reach(obstacles: ObstacleMap, path: Sequence[Pose2]) -> int:
         """Return how many actions a path can be followed before something seen is in its way.
 
         What a model shows from then on is not where the path says, since the robot stops.
         """
-        obstacles = obstacle_map(context.now)
         for actions, (here, there) in enumerate(pairwise(path)):
             if obstacles.blocks(here, here.inverse() * there, ROBOT_RADIUS_M):
                 return actions
