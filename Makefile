@@ -10,7 +10,7 @@ run: setup
 	@.venv/bin/wiw run $(ARGS)
 
 lint: setup
-	@$(ENV); ruff format --check . && ruff check . && mypy wiw_core/wiw_core wiw_ros/wiw_ros && \
+	@$(ENV); ruff format --check . && ruff check . && mypy wiw_core/wiw_core wiw_learn/wiw_learn wiw_ros/wiw_ros && \
 	mypy wiw_env_bridge/wiw_env_bridge wiw_wm_node/wiw_wm_node wiw_planner_node/wiw_planner_node launch/wiw && lint-imports && \
 	python tools/check_tree.py
 

@@ -14,6 +14,7 @@ PACKAGES = (
     "wiw",
     "wiw_core",
     "wiw_env_bridge",
+    "wiw_learn",
     "wiw_planner_node",
     "wiw_ros",
     "wiw_wm_node",

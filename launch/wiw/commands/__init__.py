@@ -1,0 +1,1 @@
+"""Commands of their own file, registered in :mod:`wiw.cli`."""

@@ -1,0 +1,1 @@
+"""Datasets, training, weights and measures of the world models."""
