@@ -24,9 +24,9 @@ from wiw_env_bridge.mujoco.targets import LABELS
 COUNTS = {
     ("aeqa", "val"): 144,
     ("aeqa", "train"): 102,
-    ("ignav", "val"): 144,
+    ("ignav", "val"): 240,
     ("ignav", "train"): 32,
-    ("ar", "val"): 144,
+    ("ar", "val"): 240,
     ("ar", "train"): 200,
 }
 

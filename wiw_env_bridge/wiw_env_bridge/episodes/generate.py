@@ -17,8 +17,8 @@ SEED = 20251018
 PANORAMA_HW = (576, 1024)
 COUNTS = {
     "aeqa": {"val": (48, 3), "train": (34, 3)},
-    "ar": {"val": (48, 3), "train": (50, 4)},
-    "ignav": {"val": (48, 3), "train": (32, 1)},
+    "ar": {"val": (48, 5), "train": (50, 4)},
+    "ignav": {"val": (48, 5), "train": (32, 1)},
 }
 """Apartments and episodes per layout, of each task and split."""
 
