@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from graph import Graph
 
+from wiw.serving import ARM_CONTROL
 from wiw_core.conformance import (
     check_environment,
     check_proposer,
@@ -66,9 +67,11 @@ def test_every_environment_keeps_its_contract(name: str) -> None:
 
 @pytest.mark.parametrize("name", plugins(WORLD_MODELS))
 def test_every_world_model_keeps_its_contract(name: str) -> None:
-    for make in contexts("ignav"):
+    model = Registry(WORLD_MODELS).create(name)
+    arm_alone = set(model.info.controls) == {ARM_CONTROL}
+    for make in contexts("push_buttons" if arm_alone else "ignav"):
         request = example_request(make())
-        check_world_model(Registry(WORLD_MODELS).create(name), lambda request=request: request)
+        check_world_model(model, lambda request=request: request)
 
 
 def served(role: str, name: str) -> list[str]:

@@ -17,6 +17,10 @@ setup(
         "console_scripts": [
             "env_bridge = wiw_env_bridge.node:main",
         ],
+        "wiw.samplers": [
+            "navigation = wiw_env_bridge.collect.navigation:NavigationSampler",
+            "arm = wiw_env_bridge.collect.arm:ArmSampler",
+        ],
         "wiw.environments": [
             "mujoco = wiw_env_bridge.mujoco.environment:MujocoEnvironment",
             "tabletop = wiw_env_bridge.tabletop.environment:TabletopEnvironment",

@@ -13,4 +13,5 @@ setup(
     ],
     install_requires=["setuptools"],
     zip_safe=False,
+    entry_points={"wiw.recipes": ["fake = wiw_learn.fakes:FakeRecipe"]},
 )

@@ -23,6 +23,9 @@ setup(
             "explore = wiw_planner_node.proposers.explore:ExploreProposer",
             "heuristic = wiw_planner_node.proposers.heuristic:HeuristicProposer",
         ],
+        "wiw.recipes": [
+            "goal_distance = wiw_planner_node.perception.goal_distance.recipe:GoalDistanceRecipe",
+        ],
         "wiw.revisers": [
             "arm = wiw_planner_node.revisers.arm:ArmReviser",
             "answer = wiw_planner_node.revisers.answer:AnswerReviser",

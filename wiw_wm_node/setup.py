@@ -18,9 +18,17 @@ setup(
             "wm_node = wiw_wm_node.node:main",
         ],
         "wiw.world_models": [
+            "arm = wiw_wm_node.arm.model:ArmModel",
             "copy = wiw_wm_node.copy:CopyModel",
             "rotate = wiw_wm_node.rotate:RotateModel",
+            "direct = wiw_wm_node.direct.model:DirectModel",
             "warp = wiw_wm_node.warp.model:WarpModel",
+        ],
+        "wiw.recipes": [
+            "arm = wiw_wm_node.arm.recipe:ArmRecipe",
+            "depth = wiw_wm_node.depth.recipe:DepthRecipe",
+            "direct = wiw_wm_node.direct.recipe:DirectRecipe",
+            "warp = wiw_wm_node.warp.inpaint.recipe:InpainterRecipe",
         ],
     },
 )

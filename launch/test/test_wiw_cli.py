@@ -20,7 +20,11 @@ def call(monkeypatch, capsys, *words: str) -> tuple[int, str, str]:
 
 
 @pytest.mark.parametrize(
-    "command", ["up", "eval", "compare", "judge", "report", "doctor", "list", "run"]
+    "command",
+    [
+        *("up", "eval", "compare", "judge", "report", "doctor", "list", "run"),
+        *("collect", "train", "measure", "study"),
+    ],
 )
 def test_every_command_has_help(monkeypatch, capsys, command):
     code, out, _ = call(monkeypatch, capsys, command, "--help")

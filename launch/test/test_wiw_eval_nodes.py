@@ -24,11 +24,11 @@ pytestmark = pytest.mark.system
 
 SETTINGS = Settings(
     ("ignav",),
-    ("none", "fake", "copy"),
+    ("none", "small=fake:height=16,width=32", "copy"),
     episodes=3,
     environment="fake",
     film=1,
-    policies=("fake",),
+    policies=("fake", "rarely=fake:fake:consult_share=0.4"),
 )
 
 
@@ -59,7 +59,8 @@ def test_nodes_and_in_process_take_the_same_decisions_and_no_node_is_left(tmp_pa
 
 @pytest.mark.parametrize("victim", ["wm_node", "planner_node", "env_bridge"])
 def test_a_node_that_dies_is_started_again_and_the_study_completes(tmp_path, victim):
-    study = Study.open(tmp_path / "run", replace(SETTINGS, tasks=("ignav", "ar"), arms=("fake",)))
+    settings = replace(SETTINGS, tasks=("ignav", "ar"), arms=("fake",), policies=("fake",))
+    study = Study.open(tmp_path / "run", settings)
 
     def kill(count: int) -> None:
         if count == 2:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from wiw import policies, serving
+from wiw import arms, policies, serving
 from wiw.grid import counts
 from wiw.policies import PolicyChoice, parse
 from wiw.settings import Settings, arm_of, sibling
@@ -37,6 +37,7 @@ def opened(folder, settings: Settings) -> Study:
         ("fake", PolicyChoice("fake", proposer="fake", reviser="fake")),
         ("mine=heuristic:place", PolicyChoice("mine", "heuristic", "place")),
         ("wide=::candidates=8", PolicyChoice("wide", candidates=8)),
+        ("half=::consult_share=0.5", PolicyChoice("half", consult_share=0.5)),
         (
             "b=fake::proposer.size=3,reviser.score_by=value,horizon=2",
             PolicyChoice("b", "fake", "", {"size": "3"}, {"score_by": "value"}, horizon=2),
@@ -57,6 +58,8 @@ def test_a_policy_is_read_as_the_help_says(text, choice):
         ("../a=heuristic:place", "its name"),
         ("a=::candidates=0", "whole number"),
         ("a=::candidates", "key=value"),
+        ("a=::consult_share=1.5", "0 to 1"),
+        ("a=::consult_share=nan", "0 to 1"),
         ("a=::speed=3", "no option"),
         ("default=heuristic:place", "own policy"),
     ],
@@ -91,6 +94,52 @@ def test_a_policy_cannot_change_under_its_name(tmp_path):
         Study.open(tmp_path, replace(SETTINGS, policies=("wide=::candidates=9",)))
     grown = Study.open(tmp_path, replace(SETTINGS, policies=("wide=::candidates=8", "default")))
     assert grown.rows("ignav") == ["none@wide", "copy@wide", "none", "copy"]
+
+
+def test_an_arm_is_a_name_or_a_name_for_one_with_parameters(tmp_path):
+    mine = arms.parse("mine=warp:context=1,fill=push_pull")
+    assert (mine.name, mine.model, mine.control) == ("mine", "warp", False)
+    assert mine.model_parameters == {"context": "1", "fill": "push_pull"}
+    assert "context 1" in mine.text and arms.parse("warp").model_parameters == {}
+    settings = replace(SETTINGS, arms=("none", "mine=copy:"), policies=("default", "fake"))
+    study = Study.open(tmp_path, settings)
+    assert study.unasked("ignav") == settings.arms
+    study.set_grid("ignav", list("abcdefghi"), {"none": "", "mine": ""})
+    assert study.rows("ignav") == ["none", "mine", "none@fake", "mine@fake"]
+    assert study.unasked("ignav") == () and settings.arm_of("mine@fake").model == "copy"
+
+
+@pytest.mark.parametrize(
+    ("text", "near"),
+    [
+        ("mine=worp:context=1", "warp"),
+        ("warp=copy:", "another arm's"),
+        ("../x=warp:", "its name"),
+        ("mine=warp:context", "key=value"),
+        ("mine=oracle:x=1", "no parameters"),
+    ],
+)
+def test_an_arm_that_cannot_be_read_is_refused_in_words(text, near):
+    with pytest.raises(WiwError, match=near):
+        arms.parse(text)
+
+
+def test_an_arm_cannot_change_under_its_name_nor_two_have_one(tmp_path):
+    opened(tmp_path, replace(SETTINGS, arms=("none", "copy"))).close()
+    Study.open(tmp_path / "mine", replace(SETTINGS, arms=("mine=warp:context=1",))).close()
+    with pytest.raises(WiwError, match="arm 'mine'"):
+        Study.open(tmp_path / "mine", replace(SETTINGS, arms=("mine=warp:context=2",)))
+    with pytest.raises(WiwError, match="same name"):
+        replace(SETTINGS, arms=("a=warp:", "a=copy:")).check()
+
+
+def test_a_model_is_made_with_the_parameters_of_its_arm_or_says_what_is_wrong():
+    made = serving.make_model("warp", {"context": "2"})
+    assert made.info.context == 2
+    with pytest.raises(WiwError, match="context"):
+        serving.make_model("warp", {"context": "two"})
+    with pytest.raises(WiwError, match="contekst"):
+        serving.make_model("warp", {"contekst": "2"})
 
 
 def test_two_policies_of_one_name_are_refused():

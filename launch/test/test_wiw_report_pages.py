@@ -213,10 +213,11 @@ def test_the_film_on_the_first_page_is_of_a_model_then_of_the_oracle():
         (arm, "e"): strips.Film("ignav", arm, "e", "success", None, "", (turn,), 1)
         for arm in ("copy", "oracle", "warp")
     }
-    assert sections.featured(films).arm == "warp"
+    settings = Settings(("ignav",), ("copy", "oracle", "warp"), 1)
+    assert sections.featured(films, settings).arm == "warp"
     del films["warp", "e"]
-    assert sections.featured(films).arm == "oracle"
-    assert sections.featured({}) is None
+    assert sections.featured(films, settings).arm == "oracle"
+    assert sections.featured({}, settings) is None
 
 
 def test_long_names_are_shortened_at_both_ends_and_stay_apart():

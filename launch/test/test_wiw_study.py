@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from wiw import results
-from wiw.arms import DEFAULT_ARMS, arms, get_arm
+from wiw.arms import DEFAULT_ARMS, arms, parse
 from wiw.files import OWNER, WORKERS, join_workers
 from wiw.study import Settings, Study, load
 from wiw_core.decisions import EpisodeResult, EpisodeStatus
@@ -190,8 +190,8 @@ def test_wrong_settings_are_refused_before_anything_starts(tmp_path, change, nea
 
 
 def test_default_arms_are_the_baseline_the_controls_the_model_and_the_oracle():
-    assert DEFAULT_ARMS == ("none", "copy", "rotate", "warp", "oracle", "oracle-value")
-    assert get_arm("oracle-value").reviser_parameters == {"score_by": "value"}
+    assert DEFAULT_ARMS == ("none", "copy", "rotate", "warp", "arm", "oracle", "oracle-value")
+    assert parse("oracle-value").reviser_parameters == {"score_by": "value"}
     assert set(DEFAULT_ARMS) < set(arms())
 
 

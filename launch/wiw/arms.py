@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cache
 
-from wiw_core.errors import ErrorCode, unknown_name
+from wiw.policies import options_of
+from wiw_core.errors import ErrorCode, WiwError, unknown_name
 from wiw_core.registry import WORLD_MODELS, Registry
 
 
@@ -20,6 +24,8 @@ class Arm:
         ``perception``, or ``value`` for the true value that the oracle gives.
     control : bool
         It is there to compare with, from below or from above.
+    model_parameters : dict of str
+        What the world model is told beside its defaults.
     """
 
     name: str
@@ -27,6 +33,7 @@ class Arm:
     text: str
     score_by: str = "perception"
     control: bool = True
+    model_parameters: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def reviser_parameters(self) -> dict[str, str]:
@@ -39,11 +46,14 @@ _ARMS = (
     Arm("copy", "copy", "control: repeats the current frame"),
     Arm("rotate", "rotate", "control: only turns the current panorama"),
     Arm("warp", "warp", "moves the robot's RGB-D views along the plan", control=False),
+    Arm("arm", "arm", "moves what the hand grasps or pushes, paints the rest", control=False),
     Arm("oracle", "oracle", "true renders of the simulator"),
     Arm("oracle-value", "oracle", "the oracle, scored by the true distance or visibility", "value"),
 )
 DEFAULT_ARMS = tuple(arm.name for arm in _ARMS)
 BASELINE = "none"
+HELP = "a name of `wiw list arms`, or NAME=ARM:KEY=VALUE,... with parameters of its world model."
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 
 def arms() -> dict[str, Arm]:
@@ -54,10 +64,35 @@ def arms() -> dict[str, Arm]:
     return known
 
 
-def get_arm(row: str) -> Arm:
-    """Return the arm of a row (``warp``, ``warp@policy``); raises ``UNKNOWN_MODEL``."""
+@cache
+def parse(text: str) -> Arm:
+    """Return the arm that ``text`` names or describes, see :data:`HELP`.
+
+    Raises
+    ------
+    WiwError
+        ``UNKNOWN_MODEL``, suggesting the nearest name; ``BAD_PARAMETER`` for what cannot be read.
+    """
     known = arms()
-    name = row.partition("@")[0]
-    if name not in known:
-        raise unknown_name(ErrorCode.UNKNOWN_MODEL, "arm", name, known)
-    return known[name]
+    name, described, rest = text.partition("=")
+    base, _, options = rest.partition(":") if described else (name, "", "")
+    if described and (name in known or not _NAME.fullmatch(name)):
+        raise _bad(text, "its name is another arm's, or not made of letters, digits, '_', '.', '-'")
+    if base not in known:
+        raise unknown_name(ErrorCode.UNKNOWN_MODEL, "arm", base, known)
+    given = dict(options_of(text, options, _bad))
+    if given and known[base].model in ("none", "oracle"):
+        raise _bad(text, f"'{base}' takes no parameters")
+    if not described:
+        return known[base]
+    words = ", ".join(f"{key} {value}" for key, value in given.items())
+    described_as = f"{base}: {words}" if words else base
+    return replace(known[base], name=name, text=described_as, model_parameters=given)
+
+
+def _bad(text: str, reason: str) -> WiwError:
+    return WiwError(
+        ErrorCode.BAD_PARAMETER,
+        f"'{text}' does not describe an arm: {reason}.",
+        "For example: --arm mine=warp:context=1",
+    )

@@ -10,8 +10,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from wiw import policies
+from wiw import arms, policies
 from wiw.arms import DEFAULT_ARMS
+from wiw.commands import collect, measure, study, train
 from wiw.study import Settings, load
 from wiw_core.errors import WiwError, describe
 
@@ -26,6 +27,7 @@ app = typer.Typer(
     "* Start the three nodes and leave them up: `wiw up wm:=warp`\n"
     "* Compare world models: `wiw eval --task ignav --arm none --arm warp --episodes 48`\n"
     "* Is the difference real? `wiw compare runs/eval/ignav/warp runs/eval/ignav/none`\n"
+    "* Does a world model follow the actions? `wiw measure warp`\n"
     "* Something does not start: `wiw doctor`",
 )
 console = Console(width=None if sys.stdout.isatty() else 160)
@@ -138,7 +140,9 @@ def doctor() -> None:
 
 
 Tasks = Annotated[list[str], typer.Option("--task", help="Task; give it again for another.")]
-Arms = Annotated[list[str], typer.Option("--arm", help="Arm; give it again for another.")]
+Arms = Annotated[
+    list[str], typer.Option("--arm", help=f"Arm; give it again for another: {arms.HELP}")
+]
 Episodes = Annotated[int, typer.Option(help="Paired episodes per task and arm.")]
 Counts = Annotated[
     list[str],
@@ -288,6 +292,12 @@ def run(
     settings = Settings(RUN_TASKS, DEFAULT_ARMS, episodes, seed, in_process=in_process, film=1)
     study = run_study(settings, out, console, fresh=fresh, workers=workers)
     console.print(f"Report: {write_report(study)}", soft_wrap=True)
+
+
+app.command("collect", epilog=collect.EPILOG)(collect.collect)
+app.command("train", epilog=train.EPILOG)(train.train)
+app.command("measure", epilog=measure.EPILOG)(measure.measure)
+app.command("study", epilog=study.EPILOG)(study.study)
 
 
 def main() -> None:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import fcntl
 import json
-import os
 import time
 from pathlib import Path
 from typing import IO, Any
 
 from wiw_core.errors import ErrorCode, WiwError
+from wiw_learn.files import PARTIAL as PARTIAL
+from wiw_learn.files import write
 
 OWNER, WORKERS = ".lock", ".workers.lock"
 """Held by the command that runs a study, and by each of its workers and their nodes."""
-PARTIAL = ".partial"
 ORPHANS_S = 30.0
 """Seconds that the workers of a killed command are given to end."""
 
@@ -30,16 +30,7 @@ def write_json(path: Path, content: Any) -> None:
 
 def write_bytes(path: Path, content: bytes) -> None:
     """Write a file at once or not at all, and to the disk; raises ``RECORDING_FAILED``."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(path.name + PARTIAL)
-        with partial.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(partial, path)
-    except OSError as error:
-        raise WiwError(ErrorCode.RECORDING_FAILED, f"Cannot write '{path}': {error}.") from error
+    write(path, content)
 
 
 def own(folder: Path) -> IO[bytes]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -14,10 +14,11 @@ from wiw_core.registry import PROPOSERS, REVISERS, Registry
 DEFAULT = "default"
 """The policy that a task brings itself."""
 LIMITS = ("candidates", "horizon", "execute")
+SHARE = "consult_share"
 HELP = (
     "'default' (the task's own), a registered proposer or reviser in place of the task's, or"
     " NAME=proposer:reviser[:key=value,...]; an empty proposer or reviser is the task's. Keys:"
-    " proposer.KEY, reviser.KEY, candidates, horizon, execute."
+    " proposer.KEY, reviser.KEY, candidates, horizon, execute, consult_share."
 )
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 _FORM = "For example: --policy wide=heuristic::candidates=8,proposer.horizon=6"
@@ -31,6 +32,8 @@ class PolicyChoice:
     ----------
     candidates, horizon, execute : int
         M, L and how much of a plan is executed, see :class:`wiw_core.contracts.PlanLimits`.
+    consult_share : float
+        Share of decisions that may ask the world model, see :class:`wiw_core.policy.Policy`.
     """
 
     name: str = DEFAULT
@@ -41,6 +44,12 @@ class PolicyChoice:
     candidates: int = 0
     horizon: int = 0
     execute: int = 0
+    consult_share: float = 1.0
+
+    @property
+    def numbers(self) -> dict[str, float]:
+        """What the planner is told beside names and parameters."""
+        return {name: getattr(self, name) for name in (*LIMITS, SHARE)}
 
 
 @cache
@@ -80,24 +89,51 @@ def _registered(name: str) -> PolicyChoice:
     return PolicyChoice(name, name if name in proposers else "", name if name in revisers else "")
 
 
-def _options(text: str, options: str) -> tuple[dict[str, str], dict[str, str], dict[str, int]]:
+def _options(text: str, options: str) -> tuple[dict[str, str], dict[str, str], dict[str, Any]]:
     proposed: dict[str, str] = {}
     revised: dict[str, str] = {}
-    limits: dict[str, int] = {}
-    for option in filter(None, options.split(",")):
-        key, given, value = option.partition("=")
+    limits: dict[str, Any] = {}
+    for key, value in options_of(text, options, _bad):
         owner, _, name = key.partition(".")
-        if not given or not value:
-            raise _bad(text, f"'{option}' is not of the form key=value")
-        if key in LIMITS and value.isdecimal() and int(value) > 0:
+        if key == SHARE and (share := _share(value)) is not None:
+            limits[key] = share
+        elif key in LIMITS and value.isdecimal() and int(value) > 0:
             limits[key] = int(value)
         elif owner == "proposer" and name:
             proposed[name] = value
         elif owner == "reviser" and name:
             revised[name] = value
         else:
-            raise _bad(text, f"'{option}' is no option, or not a whole number from 1")
+            what = "is no option, or not a whole number from 1 (a share: not 0 to 1)"
+            raise _bad(text, f"'{key}={value}' {what}")
     return proposed, revised, limits
+
+
+def _share(value: str) -> float | None:
+    try:
+        share = float(value)
+    except ValueError:
+        return None
+    return share if 0.0 <= share <= 1.0 else None
+
+
+def options_of(
+    text: str, options: str, refuse: Callable[[str, str], WiwError]
+) -> list[tuple[str, str]]:
+    """Return the ``key=value`` of ``options``, which have commas between them.
+
+    Raises
+    ------
+    WiwError
+        What ``refuse(text, reason)`` returns, if one is not of that form.
+    """
+    found = []
+    for option in filter(None, options.split(",")):
+        key, _, value = option.partition("=")
+        if not key or not value:
+            raise refuse(text, f"'{option}' is not of the form key=value")
+        found.append((key, value))
+    return found
 
 
 def typed(parameters: Mapping[str, str]) -> dict[str, Any]:

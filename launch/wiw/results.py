@@ -9,7 +9,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from wiw.arms import get_arm
 from wiw.columns import HEADINGS, NOTE, OUTCOMES, WIDE, cells, rich_tables, shown
 from wiw.files import write_json, write_text
 from wiw.pooling import Key, Records, by_difficulty, metric_of, pool
@@ -164,9 +163,9 @@ def write(study: Study, every: Table) -> None:
         study.folder / "results.json",
         {
             "schema": SCHEMA,
-            "rows": list(map(_plain_row, every.rows)),
-            "pooled": list(map(_plain_row, every.pooled)),
-            "by_difficulty": list(map(_plain_row, every.levels)),
+            "rows": [_plain_row(row, study) for row in every.rows],
+            "pooled": [_plain_row(row, study) for row in every.pooled],
+            "by_difficulty": [_plain_row(row, study) for row in every.levels],
             "left_out": study.left_out(),
         },
     )
@@ -179,9 +178,9 @@ def write(study: Study, every: Table) -> None:
     write_text(study.folder / "results.md", markdown([*every.rows, *every.pooled]))
 
 
-def _plain_row(row: Row) -> dict[str, Any]:
+def _plain_row(row: Row, study: Study) -> dict[str, Any]:
     fields: dict[str, Any] = plain(asdict(row))
-    return {**fields, "text": get_arm(row.arm).text}
+    return {**fields, "text": study.settings.arm_of(row.arm).text}
 
 
 def plain(value: Any) -> Any:

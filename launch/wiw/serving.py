@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 
-from wiw.arms import get_arm
+from wiw.arms import parse
 from wiw.description import BUILT_IN_MODELS
 from wiw.tasks import definition
-from wiw_core.contracts import Task
+from wiw_core.contracts import Task, WorldModel
 from wiw_core.observation import Projection
 from wiw_core.registry import WORLD_MODELS, Registry
 from wiw_core.rollouts import ModelInfo
@@ -18,7 +18,12 @@ ARM_CONTROL, ARM_ACTION = "tool_poses", "tool_pose"
 
 
 def serves(task: str, arms: Sequence[str]) -> dict[str, str]:
-    """Return for each arm why its world model cannot serve the task; an empty text if it can.
+    """Return by arm why its world model cannot serve the task; an empty text if it can.
+
+    Parameters
+    ----------
+    arms : sequence of str
+        See :data:`wiw.arms.HELP`.
 
     Raises
     ------
@@ -26,10 +31,10 @@ def serves(task: str, arms: Sequence[str]) -> dict[str, str]:
         What a model raises that cannot be made here.
     """
     found = {}
-    for arm in arms:
-        model = get_arm(arm).model
-        fits = model in BUILT_IN_MODELS
-        found[arm] = "" if fits else mismatch(definition(task), model_info(model))
+    for arm in map(parse, arms):
+        fits = arm.model in BUILT_IN_MODELS
+        info = None if fits else model_info(arm.model, tuple(arm.model_parameters.items()))
+        found[arm.name] = mismatch(definition(task), info) if info else ""
     return found
 
 
@@ -43,10 +48,27 @@ def mismatch(task: Task, info: ModelInfo) -> str:
     return ""
 
 
+def make_model(model: str, parameters: Mapping[str, str]) -> WorldModel:
+    """Return a registered world model, its parameters read as its node reads them.
+
+    Raises
+    ------
+    WiwError
+        What the model raises that cannot be made here, and ``BAD_PARAMETER``.
+    """
+    from wiw_ros.parameters import key_values
+
+    registry = Registry(WORLD_MODELS)
+    texts = [f"{key}={value}" for key, value in parameters.items()]
+    read = key_values(texts, "--arm", registry.get(model).load()) if texts else {}
+    made: WorldModel = registry.create(model, **read)
+    return made
+
+
 @cache
-def model_info(model: str) -> ModelInfo:
+def model_info(model: str, parameters: tuple[tuple[str, str], ...] = ()) -> ModelInfo:
     """Return what a registered world model declares."""
-    made = Registry(WORLD_MODELS).create(model)
+    made = make_model(model, dict(parameters))
     try:
         info: ModelInfo = made.info
         return info

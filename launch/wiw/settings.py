@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from wiw.arms import get_arm
+from wiw import arms
+from wiw.arms import Arm
 from wiw.policies import DEFAULT, PolicyChoice, parse
 from wiw.tasks import definition
 from wiw_core.errors import ErrorCode, WiwError, unknown_name
@@ -30,6 +31,8 @@ class Settings:
         Without ROS: the same loop, one function call away from the models.
     film : int
         Episodes per task and row that keep film strips.
+    arms : tuple of str
+        See :data:`wiw.arms.HELP`.
     policies : tuple of str
         See :data:`wiw.policies.HELP`; empty: the task's own alone.
     """
@@ -49,8 +52,8 @@ class Settings:
         """Refuse unknown names, suggesting the nearest, and an empty grid."""
         for task in self.tasks:
             Registry(TASKS).get(task)
-        for name in self.arms:
-            get_arm(name)
+        if len(self.named_arms()) < len(self.arms):
+            raise _bad("Two arms of a study have the same name.")
         if not self.tasks or not self.arms or self.episodes < 1:
             raise _bad("A study needs at least one task, one arm and one episode.")
         for task in self.tasks:
@@ -82,7 +85,15 @@ class Settings:
 
     def labels(self) -> list[str]:
         """Return the names of the rows: every arm with every policy."""
-        return [label(arm, policy) for policy in self.choices() for arm in self.arms]
+        return [label(arm, policy) for policy in self.choices() for arm in self.named_arms()]
+
+    def named_arms(self) -> dict[str, Arm]:
+        """Return the arms by name."""
+        return {arm.name: arm for arm in map(arms.parse, self.arms)}
+
+    def arm_of(self, row: str) -> Arm:
+        """Return the arm of a row."""
+        return self.named_arms()[arm_of(row)]
 
     def policy_of(self, row: str) -> PolicyChoice:
         """Return the policy of a row."""

@@ -120,10 +120,14 @@ class Study:
 
     def _refuse_other(self, known: Settings) -> None:
         changed = [(name, getattr(known, name), getattr(self.settings, name)) for name in IDENTITY]
-        before = known.choices()
+        pairs: list[tuple[str, Mapping[str, Any], Mapping[str, Any]]] = [
+            ("policy", known.choices(), self.settings.choices()),
+            ("arm", known.named_arms(), self.settings.named_arms()),
+        ]
         changed += [
-            (f"policy '{name}'", before[name], mine)
-            for name, mine in self.settings.choices().items()
+            (f"{kind} '{name}'", before[name], mine)
+            for kind, before, now in pairs
+            for name, mine in now.items()
             if name in before
         ]
         for name, old, mine in changed:
@@ -155,7 +159,7 @@ class Study:
             f"{task}: no row for {arm}: {reason}."
             for task in self.settings.tasks
             for arm, reason in self.serves.get(task, {}).items()
-            if reason and arm in self.settings.arms
+            if reason and arm in self.settings.named_arms()
         ]
 
     def jobs(self) -> list[Job]:
@@ -193,7 +197,7 @@ class Study:
         """Return whether every job is done."""
         known = all(
             len(self.episodes.get(task, [])) >= self.settings.count(task)
-            and set(self.settings.arms) <= set(self.serves.get(task, {}))
+            and set(self.settings.named_arms()) <= set(self.serves.get(task, {}))
             for task in self.settings.tasks
         )
         return known and not self.remaining()
@@ -216,9 +220,10 @@ class Study:
         )
 
     def unasked(self, task: str) -> tuple[str, ...]:
-        """Return the arms of which nobody has asked yet whether they can serve the task."""
+        """Return the arms, as given, of which nobody knows yet whether they can serve the task."""
         known = self.serves.get(task, {})
-        return tuple(arm for arm in self.settings.arms if arm not in known)
+        named = zip(self.settings.named_arms(), self.settings.arms)
+        return tuple(text for name, text in named if name not in known)
 
     def set_grid(self, task: str, episode_ids: list[str], serves: Mapping[str, str]) -> None:
         """Say which episodes a task has, in evaluation order, and which arms can serve it.

@@ -42,7 +42,8 @@ def decide(
     decision = policy.reviser.glance(context)
     watch.lap("glance")
     if decision is None:
-        imagining = policy.imagine is not None and policy.reviser.frames != "none"
+        able = policy.imagine is not None and policy.reviser.frames != "none"
+        imagining = able and policy.consults(context, seed)
         count = context.limits.candidates if imagining else 1
         plans = policy.proposer.propose(context, count)
         check_proposals(plans, context.actions, count, context.limits.horizon)
@@ -70,7 +71,11 @@ def decide(
             watch.lap("imagine")
 
         decision = policy.reviser.revise(context, candidates)
-        decision = replace(decision, candidates=decision.candidates or tuple(candidates))
+        decision = replace(
+            decision,
+            candidates=decision.candidates or tuple(candidates),
+            degraded=decision.degraded or (able and not imagining),
+        )
         watch.lap("revise")
     return replace(
         decision,

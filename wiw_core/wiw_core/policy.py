@@ -13,6 +13,9 @@ from wiw_core.decisions import Decision
 from wiw_core.observation import Episode, Observation
 from wiw_core.plans import ActionSpec
 
+_CONSULTING = 1
+"""Keeps the draws of :meth:`Policy.consults` apart from those of proposers and revisers."""
+
 
 @dataclass
 class Policy:
@@ -24,6 +27,9 @@ class Policy:
         None is the base policy: the proposer's first plan.
     deadline_s : float
         Seconds allowed for all rollouts of one decision.
+    consult_share : float
+        Share of decisions, 0 to 1, that may ask the world model; the others take the first plan and
+        are marked as degraded. (The number of inferences in the ablations of arXiv 2510.18135.)
     """
 
     proposer: Proposer
@@ -31,6 +37,16 @@ class Policy:
     limits: PlanLimits
     imagine: WorldModel | None = None
     deadline_s: float = 60.0
+    consult_share: float = 1.0
+
+    def consults(self, context: DecisionContext, seed: int) -> bool:
+        """Return whether the world model may be asked in this decision.
+
+        It depends on the run's seed, the episode's and the decision's number alone; where a small
+        share asks, a greater one asks too.
+        """
+        draw = np.random.default_rng([seed, context.episode.seed, context.index, _CONSULTING])
+        return bool(draw.random() < self.consult_share)
 
     @property
     def context_length(self) -> int:

@@ -15,7 +15,8 @@ config, versions. A shard is one trajectory, a compressed ``.npz`` without pickl
     quaternion xyzw in ``base_link`` · ``gripper`` (K+1,) 0 closed to 1 open · ``target_pose``
     (K, 7) · ``target_open`` (K,) bool · ``code`` (K,) int16, what the environment said ·
     ``collided`` (K,) bool · ``progress`` (K+1,) float32, true progress to the goal ·
-    ``centroids`` (K+1, N, 3)
+    ``centroids`` (K+1, N, 3) of the objects, metres in ``base_link``, true state · ``plan`` (K,)
+    int16, which attempt a pose belongs to
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ import hashlib
 import io
 import json
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -143,8 +144,14 @@ class Dataset:
         """Every scene's seed, sorted."""
         return tuple(sorted({shard.scene for shard in self.manifest.shards}))
 
-    def trajectory(self, index: int) -> Trajectory:
-        """Return one trajectory's arrays; ``RECORD_CORRUPT`` unless its hash is the manifest's."""
+    def trajectory(self, index: int, names: Sequence[str] = ()) -> Trajectory:
+        """Return one trajectory's arrays: those named, all if none is.
+
+        Raises
+        ------
+        WiwError
+            ``RECORD_CORRUPT`` unless the shard's hash is the manifest's, and it has every name.
+        """
         shard = self.manifest.shards[index]
         try:
             data = (self.folder / shard.file).read_bytes()
@@ -160,7 +167,7 @@ class Dataset:
                 f"The shard '{shard.file}' is not the one that the manifest names.",
                 "Delete it and collect again.",
             )
-        return unpack(data)
+        return unpack(data, names)
 
 
 def pack(trajectory: Mapping[str, npt.NDArray[Any]]) -> bytes:
@@ -180,10 +187,16 @@ def pack(trajectory: Mapping[str, npt.NDArray[Any]]) -> bytes:
     return out.getvalue()
 
 
-def unpack(data: bytes) -> Trajectory:
-    """Return the arrays of a shard's bytes."""
-    with np.load(io.BytesIO(data), allow_pickle=False) as archive:
-        return {name: archive[name] for name in archive.files}
+def unpack(data: bytes, names: Sequence[str] = ()) -> Trajectory:
+    """Return the arrays of a shard's bytes: those named, all if none is; raises ``RECORD_CORRUPT``.
+
+    Only what is named is decompressed.
+    """
+    try:
+        with np.load(io.BytesIO(data), allow_pickle=False) as archive:
+            return {name: archive[name] for name in names or archive.files}
+    except (ValueError, KeyError, OSError, zipfile.BadZipFile) as error:
+        raise WiwError(ErrorCode.RECORD_CORRUPT, f"A shard cannot be read ({error}).") from error
 
 
 def held_out(scene: int, fold: int = 10) -> bool:

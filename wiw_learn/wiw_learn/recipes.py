@@ -21,7 +21,11 @@ Batch = Mapping[str, "torch.Tensor"]
 
 
 class Samples(Protocol):
-    """Training samples drawn from a dataset; stateless, so any process may draw any of them."""
+    """Training samples drawn from a dataset; stateless, so any process may draw any of them.
+
+    A class may also have ``ranges``, a mapping of array names to the lowest and highest value that
+    they may hold: it is checked before a training.
+    """
 
     def __len__(self) -> int:
         """Return how many samples make one epoch."""
@@ -36,7 +40,15 @@ class Samples(Protocol):
 
 
 class Recipe(Protocol):
-    """One kind of network and how it is trained. Built from the config's ``options``."""
+    """One kind of network and how it is trained. Built from the config's ``options``.
+
+    Attributes
+    ----------
+    limits : str
+        What the network cannot do, in a sentence or two; printed in its card.
+    """
+
+    limits: str
 
     def network(self) -> torch.nn.Module:
         """Return a new network; its parameters come from torch's global generator."""
@@ -47,11 +59,19 @@ class Recipe(Protocol):
         ...
 
     def losses(self, network: torch.nn.Module, batch: Batch) -> dict[str, torch.Tensor]:
-        """Return scalars by name; ``loss`` is minimised, the others are logged."""
+        """Return scalars by name; ``loss`` is minimised, the others are logged.
+
+        Calls the network only as ``network(...)``: on several GPUs it is wrapped. Chance, if any,
+        comes from torch's global generator, which is seeded for every step.
+        """
         ...
 
     def judge(self, network: torch.nn.Module, held_out: Samples, seed: int) -> dict[str, Interval]:
-        """Return the card's metrics on held-out samples, each with its 95 % interval."""
+        """Return the card's metrics on held-out samples, each with its 95 % interval.
+
+        The network is on the CPU, in evaluation mode, without gradients, with the weights that
+        ship. The same network and seed give the same numbers.
+        """
         ...
 
 

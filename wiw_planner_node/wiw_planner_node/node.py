@@ -50,6 +50,13 @@ PARAMS = (
     Param("horizon", 0, "Most actions of a plan; 0: the task's.", low=0, high=256),
     Param("execute", 0, "Actions executed per decision; 0: the task's.", low=0, high=256),
     Param(
+        "consult_share",
+        1.0,
+        "Share of decisions that may ask the world model; the others are marked as degraded.",
+        low=0.0,
+        high=1.0,
+    ),
+    Param(
         "rollout_deadline_s", 60.0, "For all rollouts of a decision.", "s", low=0.01, high=3600.0
     ),
     Param(
@@ -102,6 +109,7 @@ class PlannerNode(ManagedNode):
             "horizon": values["horizon"],
             "execute": values["execute"],
             "rollout_deadline_s": values["rollout_deadline_s"],
+            "consult_share": values["consult_share"],
         }
         limits: dict[str, Any] = {
             "patience": Patience(hung_s=values["server_lost_s"]),
@@ -156,6 +164,8 @@ class PlannerNode(ManagedNode):
         if task not in self._policies:
             model = Validated(self._remote) if self._remote is not None else None
             self._policies[task] = make_policy(task, model, **self._policy_options)
+        if "torch" in sys.modules:  # a reviser that needs it has imported it by now
+            sys.modules["torch"].set_num_threads(1)  # in the thread that is about to decide
         return self._policies[task]
 
     def _run_episode(self, handle: ServerGoalHandle) -> RunEpisode.Result:

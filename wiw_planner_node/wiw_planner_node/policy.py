@@ -23,6 +23,7 @@ def make_policy(
     horizon: int = 0,
     execute: int = 0,
     rollout_deadline_s: float = 60.0,
+    consult_share: float = 1.0,
 ) -> Policy:
     """Return the policy of a task; an empty name or a 0 is the task's own default.
 
@@ -30,7 +31,8 @@ def make_policy(
     ------
     WiwError
         ``UNKNOWN_TASK``, ``UNKNOWN_PROPOSER``, ``UNKNOWN_REVISER``, or ``BAD_PARAMETER`` for
-        parameters that a plugin does not take and for limits that contradict each other.
+        parameters that a plugin does not take, for limits that contradict each other, and for a
+        ``consult_share`` that is no share.
     """
     definition: Task = Registry(TASKS).create(task)
     limits = PlanLimits(
@@ -39,6 +41,10 @@ def make_policy(
         execute or definition.limits.execute,
         definition.limits.imagined,
     )
+    if not 0.0 <= consult_share <= 1.0:
+        raise WiwError(
+            ErrorCode.BAD_PARAMETER, f"The consult_share is {consult_share}, outside 0 to 1."
+        )
     if limits.execute > limits.horizon:
         raise WiwError(
             ErrorCode.BAD_PARAMETER,
@@ -53,4 +59,5 @@ def make_policy(
         limits,
         model,
         rollout_deadline_s,
+        consult_share,
     )

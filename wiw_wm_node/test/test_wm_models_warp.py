@@ -16,7 +16,7 @@ from wiw_core.plans import camera_path, navigation_plan
 from wiw_core.rollouts import RolloutRequest
 from wiw_wm_node.copy import CopyModel
 from wiw_wm_node.rotate import RotateModel
-from wiw_wm_node.warp.fill import push_pull, push_pull_fill
+from wiw_wm_node.warp.fill import filled_smoothly, push_pull
 from wiw_wm_node.warp.memory import Memory
 from wiw_wm_node.warp.model import WarpModel
 from wiw_wm_node.warp.obstacles import obstacle_places, stopped_path
@@ -91,7 +91,8 @@ def test_history_fills_holes_with_what_was_really_seen() -> None:
     observations = walk(4)
     confidence = []
     for context in (1, 2, 4):
-        (rollout,) = WarpModel(**SIZE, context=context).rollout(ask([R, F, F], *observations))
+        model = WarpModel(**SIZE, context=context, fill="push_pull")
+        (rollout,) = model.rollout(ask([R, F, F], *observations))
         confidence.append(float(rollout.confidence[-1]))
     assert confidence[0] < confidence[1] <= confidence[2]
     assert 1.0 - confidence[2] < 0.7 * (1.0 - confidence[0])
@@ -129,7 +130,7 @@ def test_a_front_view_without_intrinsics_is_refused() -> None:
 @pytest.mark.filterwarnings("error")
 def test_a_front_camera_turned_to_where_it_never_looked_imagines_with_no_confidence() -> None:
     now = observe(START, front_view(START))
-    (rollout,) = WarpModel(**SIZE).rollout(ask([L] * 8, now))
+    (rollout,) = WarpModel(**SIZE, fill="push_pull").rollout(ask([L] * 8, now))
     assert rollout.confidence[0] > 0.5
     assert (np.diff(rollout.confidence) <= 0).all()
     assert rollout.confidence[-1] == 0.0
@@ -150,8 +151,9 @@ def test_invalid_depth_pixels_are_holes_and_the_rest_still_works(bad: float) -> 
     view = panorama_view(START)
     depth = view.depth.copy()
     depth[:, 80:120] = bad
-    (whole,) = WarpModel(**SIZE).rollout(ask([F], observe(START, view)))
-    (holed,) = WarpModel(**SIZE).rollout(ask([F], observe(START, replace(view, depth=depth))))
+    model = WarpModel(**SIZE, fill="push_pull")
+    (whole,) = model.rollout(ask([F], observe(START, view)))
+    (holed,) = model.rollout(ask([F], observe(START, replace(view, depth=depth))))
     assert holed.confidence[0] < whole.confidence[0] - 0.1
     truth = panorama_view(START * Pose2(0.2, 0, 0)).rgb
     assert psnr(holed.frames[0][:, 10:60], truth[:, 10:60]) > 20.0
@@ -238,12 +240,12 @@ def test_a_hole_at_the_edge_of_a_panorama_is_filled_from_across_the_edge() -> No
 
 
 def test_holes_take_the_colour_of_the_far_side() -> None:
-    rgb = np.zeros((16, 64, 3), np.uint8)
-    rgb[:, 34:] = 200
-    depth = np.where(np.arange(64) < 32, 1.0, 5.0).astype(np.float32) * np.ones((16, 1), np.float32)
-    seen = np.ones((16, 64), bool)
+    rgb = np.zeros((16, 512, 3), np.float32)
+    rgb[:, 34:] = 200.0
+    depth = np.where(np.arange(512) < 32, 1.0, 5.0) * np.ones((16, 1))
+    seen = np.ones((16, 512), bool)
     seen[:, 30:34] = False
-    filled = push_pull_fill(rgb, seen, depth, False)
+    filled = filled_smoothly(rgb, seen, depth.astype(np.float32), False)
     assert filled[8, 31, 0] > 120  # the far side is 200, the near side 0: half way would be 75
 
 

@@ -39,7 +39,7 @@ class WorldModelNode(ManagedNode):
         parameters = key_values(values["model_parameters"], "model_parameters", plugin)
         worker = Worker(f"world model '{name}'", ErrorCode.MODEL_UNAVAILABLE)
         try:
-            model = worker.call(lambda: registry.create(name, **parameters), LOAD_S)
+            model = worker.call(lambda: make_model(registry, name, parameters), LOAD_S)
         except BaseException:
             worker.close(0.0)
             raise
@@ -60,6 +60,18 @@ class WorldModelNode(ManagedNode):
         if self._loaded is None:
             raise WiwError(ErrorCode.NOT_ACTIVE, "No model is loaded.", "Configure the node.")
         return self._loaded
+
+
+def make_model(registry: Registry, name: str, parameters: dict[str, Any]) -> Any:
+    """Make the model in the thread that will run it.
+
+    That thread gets one torch thread: the planner and the bridge want the other cores, and another
+    number of threads could round otherwise.
+    """
+    model = registry.create(name, **parameters)
+    if "torch" in sys.modules:  # a model that needs it has imported it by now
+        sys.modules["torch"].set_num_threads(1)
+    return model
 
 
 def main() -> None:

@@ -6,7 +6,6 @@ import time
 from pathlib import Path
 
 from wiw import results
-from wiw.arms import get_arm
 from wiw.columns import COLUMNS
 from wiw.files import write_json, write_text
 from wiw.report import episodes, facts, sections, site, words
@@ -55,7 +54,7 @@ def write_report(study: Study) -> Path:
             sections=shown,
             fault_table=sections.fault_table(table.rows),
             privileges=words.PRIVILEGES,
-            arms={arm: get_arm(arm).text for arm in study.settings.arms},
+            arms={name: arm.text for name, arm in study.settings.named_arms().items()},
             columns=_used(shown),
             stages=words.STAGES,
             abbreviations=words.ABBREVIATIONS,

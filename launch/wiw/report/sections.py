@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from wiw import results
-from wiw.arms import get_arm
 from wiw.report import facts, plots, site, words
+from wiw.report.figures import Plot
 from wiw.report.strips import Film
+from wiw.settings import Settings
 from wiw.study import Study
 from wiw.tasks import definition
 from wiw_core.errors import WiwError
@@ -40,7 +41,7 @@ class Section:
     table: Grid
     levels: Grid | None
     stages: Grid
-    plots: Sequence[plots.Plot]
+    plots: Sequence[Plot]
     arms: Sequence[str] = ()
     film: Film | None = None
     filmed: Sequence[str] = ()
@@ -70,7 +71,7 @@ def of_task(
     return replace(
         _numbers(task, _about(task), rows, graded),
         arms=list(records),
-        film=featured(films),
+        film=featured(films, study.settings),
         filmed=sorted({episode_id for _, episode_id in films}),
         matrix=_matrix(study, task, records),
         graded=bool(graded),
@@ -183,11 +184,11 @@ def _level_grid(graded: Mapping[str, Sequence[results.Row]]) -> Grid:
     return Grid((grid.headings[0], "level", *grid.headings[1:]), lines)
 
 
-def featured(films: Mapping[tuple[str, str], Film]) -> Film | None:
+def featured(films: Mapping[tuple[str, str], Film], settings: Settings) -> Film | None:
     """Return the film that the page shows: of imagined frames, by a model rather than a control."""
 
     def worth(film: Film) -> tuple[bool, bool, bool]:
-        arm = get_arm(film.arm)
+        arm = settings.arm_of(film.arm)
         return film.imagines, not arm.control, arm.model == "oracle"
 
     return max(films.values(), key=worth, default=None)

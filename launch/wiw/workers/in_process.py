@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from wiw.arms import get_arm
+from wiw.arms import Arm
 from wiw.policies import typed
+from wiw.serving import make_model
 from wiw.study import Job, Settings
 from wiw_core.contracts import WorldModel
 from wiw_core.decisions import EpisodeResult
 from wiw_core.loop import Policy, run_episode
 from wiw_core.records import JsonlRecorder
-from wiw_core.registry import ENVIRONMENTS, WORLD_MODELS, Registry
+from wiw_core.registry import ENVIRONMENTS, Registry
 from wiw_core.wrappers import Validated
 from wiw_planner_node.film import filmed
 from wiw_planner_node.policy import make_policy
@@ -30,7 +33,7 @@ class InProcessRunner:
         self._settings = settings
         self._environments: dict[str, Any] = {}
         self._model: WorldModel | None = None
-        self._loaded: tuple[str, str] = ("none", "")
+        self._loaded: tuple[str, Mapping[str, str], str] = ("none", {}, "")
 
     def episode_ids(self, task: str, limit: int) -> list[str]:
         """Return the first episodes of a task, in evaluation order."""
@@ -39,6 +42,8 @@ class InProcessRunner:
     def run(self, job: Job) -> EpisodeResult:
         """Run an episode and leave its record."""
         env, policy = self._environment(job.task), self._policy(job)
+        if "torch" in sys.modules:  # models and revisers import it when they are made
+            sys.modules["torch"].set_num_threads(1)  # a core per worker
         folder = self._folder / job.task / job.arm
         recorder: Any = JsonlRecorder(folder, config={**asdict(self._settings), "arm": job.arm})
         if job.film:
@@ -57,10 +62,10 @@ class InProcessRunner:
         return self._environments[name]
 
     def _policy(self, job: Job) -> Policy:
-        arm, choice = get_arm(job.arm), self._settings.policy_of(job.arm)
+        arm, choice = self._settings.arm_of(job.arm), self._settings.policy_of(job.arm)
         return make_policy(
             job.task,
-            self._imagine(arm.model, job.task),
+            self._imagine(arm, job.task),
             proposer=choice.proposer,
             reviser=choice.reviser,
             proposer_parameters=typed(choice.proposer_parameters),
@@ -68,22 +73,24 @@ class InProcessRunner:
             candidates=choice.candidates,
             horizon=choice.horizon,
             execute=choice.execute,
+            consult_share=choice.consult_share,
         )
 
-    def _imagine(self, model: str, task: str) -> WorldModel | None:
+    def _imagine(self, arm: Arm, task: str) -> WorldModel | None:
         # The oracle belongs to an environment; every other model is the same for all of them.
-        wanted = (model, self._settings.environment_of(task) if model == "oracle" else "")
+        environment = self._settings.environment_of(task) if arm.model == "oracle" else ""
+        wanted = (arm.model, arm.model_parameters, environment)
         if wanted != self._loaded:
             if self._model is not None:
                 self._model.close()
-            self._model, self._loaded = self._load(model, task), wanted
+            self._model, self._loaded = self._load(arm, task), wanted
         return self._model
 
-    def _load(self, model: str, task: str) -> WorldModel | None:
-        if model == "none":
+    def _load(self, arm: Arm, task: str) -> WorldModel | None:
+        if arm.model == "none":
             return None
-        if model == "oracle":
+        if arm.model == "oracle":
             from wiw_env_bridge.oracle import OracleWorldModel
 
             return Validated(OracleWorldModel(self._environment(task)))
-        return Validated(Registry(WORLD_MODELS).create(model))
+        return Validated(make_model(arm.model, arm.model_parameters))

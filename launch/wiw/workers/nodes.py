@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from wiw import description
-from wiw.arms import Arm, get_arm
-from wiw.policies import LIMITS
+from wiw.arms import Arm
 from wiw.study import Job, Settings
 from wiw.workers.orphans import end_with_parent
 from wiw_core.decisions import EpisodeResult
@@ -53,10 +52,11 @@ class NodesRunner:
 
     def run(self, job: Job) -> EpisodeResult:
         """Run an episode; the planner leaves its record."""
-        arm = get_arm(job.arm)
+        arm = self._settings.arm_of(job.arm)
         self._ensure(description.BRIDGE, self._bridge_parameters(job.task))
         if arm.model not in description.BUILT_IN_MODELS:
-            self._ensure(description.WM_NODE, {"model": arm.model})
+            told = [f"{key}={value}" for key, value in arm.model_parameters.items()]
+            self._ensure(description.WM_NODE, {"model": arm.model, "model_parameters": told})
         self._ensure(description.PLANNER, self._planner_parameters(job, arm))
         result: EpisodeResult = self._client.run_episode(
             job.task, job.episode_id, self._settings.seed
@@ -89,7 +89,7 @@ class NodesRunner:
             "reviser": choice.reviser,
             "proposer_parameters": [f"{k}={v}" for k, v in choice.proposer_parameters.items()],
             "reviser_parameters": [f"{k}={v}" for k, v in revised.items()],
-            **{limit: getattr(choice, limit) for limit in LIMITS},
+            **choice.numbers,
             "record_dir": str((self._folder / job.task / job.arm).resolve()),
             "record_frames": self._settings.film if job.film else 0,
         }

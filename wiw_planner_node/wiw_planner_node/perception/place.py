@@ -43,19 +43,28 @@ def goal_signature(goal: View) -> tuple[Signature, float]:
     WiwError
         ``BAD_IMAGE`` if it is a panorama, or not as wide as it is high.
     """
+    fov_rad = photo_fov(goal)
+    small = cv2.resize(goal.rgb, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA)
+    return _signatures(np.asarray(small, np.uint8)[None])[0], fov_rad
+
+
+def photo_fov(goal: View) -> float:
+    """Return a goal view's field of view in radians; 90 degrees if its intrinsics are not known.
+
+    Raises
+    ------
+    WiwError
+        ``BAD_IMAGE`` if it is a panorama, or not as wide as it is high.
+    """
     height, width = goal.size
     if goal.projection is not Projection.PERSPECTIVE or height != width:
         raise WiwError(
             ErrorCode.BAD_IMAGE,
             f"The goal view must be a square perspective picture; it is {height}x{width}.",
         )
-    fov_rad = (
-        pinhole.horizontal_fov(goal.intrinsics, width)
-        if goal.intrinsics[0, 0] > 0.0
-        else _DEFAULT_FOV_RAD
-    )
-    small = cv2.resize(goal.rgb, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA)
-    return _signatures(np.asarray(small, np.uint8)[None])[0], fov_rad
+    if goal.intrinsics[0, 0] > 0.0:
+        return float(pinhole.horizontal_fov(goal.intrinsics, width))
+    return _DEFAULT_FOV_RAD
 
 
 def nearest_heading(goal: Signature, rgb: Rgb, fov_rad: float) -> float:

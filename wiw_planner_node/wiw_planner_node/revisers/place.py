@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from wiw_core.contracts import DecisionContext, FramesWanted
 from wiw_core.decisions import Candidate, Decision, DecisionKind
-from wiw_core.errors import ErrorCode, WiwError
-from wiw_core.observation import Episode, Projection
+from wiw_core.errors import ErrorCode, WiwError, unknown_name
+from wiw_core.observation import Episode, Projection, Rgb, View
 from wiw_core.rollouts import Rollout, main_view
 from wiw_core.tasks.ignav import ORACLE_STOP
+from wiw_planner_node.perception.goal_distance.distance import GoalDistance
 from wiw_planner_node.perception.place import (
     Signature,
     goal_signature,
@@ -18,6 +19,7 @@ from wiw_planner_node.perception.place import (
 )
 from wiw_planner_node.revisers.select import check_score_by, select, value_score
 
+DISTANCES = ("classical", "learned")
 STOP_DISTANCE, NEAR_DISTANCE = 0.053, 0.099
 """See :class:`PlaceReviser`."""
 
@@ -33,7 +35,10 @@ class PlaceReviser:
     score_by : {"perception", "value"}
         ``perception`` compares the last imagined panorama with the goal view over all headings;
         ``value`` takes the world model's own value (the oracle's is minus the true distance).
-
+    distance : {"classical", "learned"}
+        ``classical`` is :func:`place_distance`, ``learned`` the metres of :class:`GoalDistance`.
+    weights : str
+        Those of the learned distance, see :class:`GoalDistance`; empty for the shipped ones.
     stop_distance, near_distance : float
         Without the oracle stop: how unlike the goal photo the most alike heading of the real
         panorama may be to stop at once, and to stop at the second such look running. The defaults
@@ -44,7 +49,8 @@ class PlaceReviser:
     Raises
     ------
     WiwError
-        ``BAD_PARAMETER`` if ``score_by`` is neither, or a distance is out of order or of 0 to 1.
+        ``BAD_PARAMETER`` if ``score_by`` or ``distance`` is none of these, or a stopping distance
+        is out of order or of 0 to 1; as :class:`GoalDistance` if it is asked for.
     """
 
     frames: FramesWanted = "last"
@@ -54,8 +60,12 @@ class PlaceReviser:
         score_by: str = "perception",
         stop_distance: float = STOP_DISTANCE,
         near_distance: float = NEAR_DISTANCE,
+        distance: str = "classical",
+        weights: str = "",
     ) -> None:
         self.score_by = check_score_by(score_by)
+        if distance not in DISTANCES:
+            raise unknown_name(ErrorCode.BAD_PARAMETER, "distance", distance, DISTANCES)
         if not 0.0 <= stop_distance <= near_distance <= 1.0:
             raise WiwError(
                 ErrorCode.BAD_PARAMETER,
@@ -63,7 +73,10 @@ class PlaceReviser:
                 " they must be in order and from 0 to 1.",
             )
         self.stop_distance, self.near_distance = stop_distance, near_distance
+        learned = self.score_by == "perception" and distance == "learned"
+        self._learned = GoalDistance(weights) if learned else None
         self._goal: tuple[Signature, float] | None = None
+        self._far: Callable[[Rgb], float] | None = None
         self._was_near = False
 
     def reset(self, episode: Episode) -> None:
@@ -74,7 +87,7 @@ class PlaceReviser:
         WiwError
             ``BAD_IMAGE`` if the episode has no usable goal view, and scoring or stopping needs one.
         """
-        self._goal, self._was_near = None, False
+        self._goal, self._far, self._was_near = None, None, False
         if self.score_by == "value" and ORACLE_STOP in episode.privileges:
             return
         if episode.goal_view is None:
@@ -84,6 +97,7 @@ class PlaceReviser:
                 "Use score_by=value, or a task with an image goal.",
             )
         self._goal = goal_signature(episode.goal_view)
+        self._far = self._distance_to(episode.goal_view)
 
     def glance(self, context: DecisionContext) -> Decision | None:
         """Stop where the goal photo was taken, unless the environment does that.
@@ -128,8 +142,17 @@ class PlaceReviser:
                 "Comparing places over all headings needs a world model that imagines panoramas.",
                 "Use another model, or another reviser.",
             )
-        signature, fov_rad = self._known_goal()
-        return -place_distance(signature, rollout.frames[-1], fov_rad)
+        if self._far is None:
+            raise WiwError(ErrorCode.NO_EPISODE, "The reviser was not reset for this episode.")
+        return -self._far(rollout.frames[-1])
+
+    def _distance_to(self, photo: View) -> Callable[[Rgb], float]:
+        """Return how far a panorama's place is from where the photo was taken."""
+        if self._learned is None:
+            signature, fov_rad = self._known_goal()
+            return lambda rgb: place_distance(signature, rgb, fov_rad)
+        learned, goal = self._learned, self._learned.goal(photo)
+        return lambda rgb: learned.metres(goal, rgb)
 
     def _known_goal(self) -> tuple[Signature, float]:
         if self._goal is None:

@@ -1,4 +1,4 @@
-"""Filling holes. ``FILLS`` is the one place to add another way, such as a trained inpainter."""
+"""Filling holes smoothly: from ever coarser averages, mostly of what is far."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
-from wiw_core.observation import Rgb
 from wiw_wm_node.warp.lens import Floats, Mask
+from wiw_wm_node.warp.warped import Frame, Warped
 
-Fill = Callable[[Rgb, Mask, Floats, bool], Rgb]
-"""``fill(rgb, seen, depth, wraps)``: (H, W, 3) uint8, (H, W) bool, (H, W) metres, edges meet."""
+Fill = Callable[[Warped], Frame]
+"""Makes a frame of a warped picture; real pixels stay as they are."""
 
-_REACH = 31  # pixels within which a farther surface is taken to go on behind a nearer one
+_REACH = 0.06  # share of the width within which a farther surface goes on behind a nearer one
 
 
 def push_pull(values: Floats, weight: Floats, wraps: bool) -> Floats:
@@ -58,14 +58,18 @@ def _enlarged(image: Floats, height: int, width: int, wraps: bool) -> Floats:
     )
 
 
-def push_pull_fill(rgb: Rgb, seen: Mask, depth: Floats, wraps: bool) -> Rgb:
-    """Fill smoothly, mostly from what is far: holes open behind near things, not in front."""
+def filled_smoothly(colours: Floats, seen: Mask, depth: Floats, wraps: bool) -> Floats:
+    """Fill (H, W, 3) float32 colours, mostly from what is far: holes open behind near things."""
     known = np.where(seen, depth, np.float32(0.0))
-    farthest = cv2.dilate(known, np.ones((_REACH, _REACH), dtype=np.uint8))
+    reach = 2 * max(1, round(_REACH * depth.shape[1] / 2)) + 1
+    farthest = cv2.dilate(known, np.ones((reach, reach), dtype=np.uint8))
     weight = np.square(np.square(known / np.maximum(farthest, 1e-6)))
-    filled = push_pull(rgb.astype(np.float32), weight.astype(np.float32), wraps)
-    return np.where(seen[..., None], rgb, np.clip(np.rint(filled), 0, 255).astype(np.uint8))
+    return push_pull(colours, weight.astype(np.float32), wraps)
 
 
-FILLS: dict[str, Fill] = {"push_pull": push_pull_fill}
-"""Every way of filling holes, by the name that the model's parameter ``fill`` takes."""
+def push_pull_fill(warped: Warped) -> Frame:
+    """Fill smoothly; the confidence is the share of the view that was really seen."""
+    seen = warped.seen
+    filled = filled_smoothly(warped.rgb.astype(np.float32), seen, warped.depth, warped.lens.wraps)
+    rgb = np.where(seen[..., None], warped.rgb, np.clip(np.rint(filled), 0, 255).astype(np.uint8))
+    return Frame(rgb, warped.lens.mean(seen.astype(np.float32)))

@@ -71,9 +71,24 @@ class Lens:
         optical = pinhole.rays(self.k, self.height, self.width)
         return (optical @ self.T_base_camera[:3, :3].T).astype(np.float32)
 
+    @cached_property
+    def elevation(self) -> Floats:
+        """Sine of each ray's angle above the horizon, (H, W)."""
+        length = np.sqrt(np.einsum("...i,...i->...", self.rays, self.rays))
+        return np.asarray(self.rays[..., 2] / length, dtype=np.float32)
+
+    def mean(self, image: Floats) -> float:
+        """Return the mean of an (h, w) picture of any size, in a panorama by solid angle."""
+        if not self.wraps:
+            return float(image.mean())
+        latitude = (np.arange(image.shape[0]) + 0.5) / image.shape[0] * np.pi
+        return float(np.average(image.mean(axis=1), weights=np.sin(latitude)))
+
     def points(self, depth: Floats) -> Floats:
         """Return the (H, W, 3) points in ``base_link`` of (H, W) depths."""
-        return self.origin + depth[..., None] * self.rays
+        out = depth[..., None] * self.rays
+        out += self.origin
+        return out
 
     def inside(self, x: Floats, y: Floats) -> Mask:
         """Return which pixel places lie in the image; NaN does not."""

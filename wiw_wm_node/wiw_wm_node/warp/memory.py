@@ -15,8 +15,9 @@ from wiw_core.geometry import Pose2
 from wiw_core.observation import Observation, Rgb, View
 from wiw_core.rollouts import main_view
 from wiw_wm_node import views
+from wiw_wm_node.warp.depths import DepthOf
 from wiw_wm_node.warp.lens import Floats, Lens, Mask
-from wiw_wm_node.warp.mesh import Mesh
+from wiw_wm_node.warp.mesh import Mesh, Patch
 
 Image = npt.NDArray[Any]
 
@@ -59,22 +60,31 @@ class Keyframe:
         return moved(self.lens.points(self.depth), self.pose)
 
     def read(self, points: Floats) -> tuple[Rgb, Mask]:
-        """Return the colour of each (N, 3) point of now, and whether this view really saw it.
+        """Return the colour of each (N, 3) point of now, and whether this view really saw it."""
+        x, y, seen = self._look(points)
+        return self._sample(self.rgb, x, y, cv2.INTER_LINEAR).astype(np.uint8, copy=False), seen
+
+    def saw(self, points: Floats) -> Mask:
+        """Return which of the (N, 3) points of now this view really saw.
 
         A point was seen if it lies at the depth that the view measured in its direction: neither
         hidden behind something, nor in mid-air.
         """
+        return self._look(points)[2]
+
+    def _look(self, points: Floats) -> tuple[Floats, Floats, Mask]:
+        """Return where this picture would show the points, and whether it really does."""
         x, y, depth = self.lens.project(moved(points, self.pose.inverse()))
         inside = self.lens.inside(x, y) & (depth > 0.0)
         x, y = np.where(inside, x, 0.0), np.clip(np.where(inside, y, 0.0), 0, self.lens.height - 1)
         bounds = self._sample(self.bounds, x, y, cv2.INTER_NEAREST)
         seen = inside & (depth > bounds[:, 0] * (1.0 - AGREEMENT))
         seen &= depth < bounds[:, 1] * (1.0 + AGREEMENT)
-        return self._sample(self.rgb, x, y, cv2.INTER_LINEAR).astype(np.uint8, copy=False), seen
+        return x, y, seen
 
     def _sample(self, image: Image, x: Floats, y: Floats, how: int) -> Image:
         """Read an (H, W, C) image at N places, in rows: ``cv2.remap`` takes no very long map."""
-        rows = -(-len(x) // _ROW)
+        rows = max(1, -(-len(x) // _ROW))
         maps = [np.resize(m.astype(np.float32, copy=False), (rows, _ROW)) for m in (x, y)]
         edge = cv2.BORDER_WRAP if self.lens.wraps else cv2.BORDER_REPLICATE
         out = cv2.remap(image, maps[0], maps[1], how, borderMode=edge)
@@ -89,10 +99,16 @@ class Memory:
     mesh: Mesh
 
     @staticmethod
-    def of(observations: tuple[Observation, ...], context: int, size: tuple[int, int]) -> Memory:
+    def of(
+        observations: tuple[Observation, ...],
+        context: int,
+        size: tuple[int, int],
+        depth_of: DepthOf = lambda view: view,
+    ) -> Memory:
         """Remember the last ``context`` observations; the newest one must have depth.
 
-        Older ones of another episode, or without depth, add nothing.
+        Older ones of another episode, or without depth, add nothing. ``depth_of`` gives each view
+        the depth to use.
 
         Raises
         ------
@@ -100,7 +116,7 @@ class Memory:
             ``DEPTH_REQUIRED`` if the newest view has no depth, or none that is finite and positive.
         """
         now = observations[-1]
-        main = main_view(now)
+        main = depth_of(main_view(now))
         if main.depth is None or not valid_depth(main).any():
             what = (
                 "has no depth" if main.depth is None else "has no valid depth (all 0 or not finite)"
@@ -113,9 +129,12 @@ class Memory:
         keyframes = []
         for observation in reversed(observations[-context:]):
             view = observation.view(main.name)
-            if view is None or view.depth is None or view.projection is not main.projection:
+            if view is None or view.projection is not main.projection:
                 continue
-            if observation.episode_id == now.episode_id:
+            if observation.episode_id != now.episode_id:
+                continue
+            view = main if observation is now else depth_of(view)
+            if view.depth is not None:
                 pose = now.base_pose.inverse() * observation.base_pose
                 keyframes.append(Keyframe.of(view, pose, size))
         return Memory(tuple(keyframes), _fused(keyframes))
@@ -144,16 +163,27 @@ def moved(points: Floats, pose: Pose2) -> Floats:
 
 
 def _fused(keyframes: list[Keyframe]) -> Mesh:
-    """Return the surfaces of all keyframes, without what the newest one sees better."""
+    """Return the surface of the newest keyframe, and what older ones saw that it did not."""
     now = keyframes[0]
-    meshes = []
-    for keyframe in keyframes:
-        points, kept = keyframe.points(), keyframe.depth > 0.0
-        if keyframe is not now:
-            _, seen = now.read(points.reshape(-1, 3))
-            kept &= ~seen.reshape(kept.shape)
-        meshes.append(Mesh.of(points, keyframe.depth, kept, keyframe.lens.wraps))
-    return Mesh.union(meshes)
+    patches = []
+    for keyframe in keyframes[1:]:
+        points = keyframe.points()
+        kept = _unseen(now, points) & (keyframe.depth > 0.0)
+        patches.append(Patch.of(points, keyframe.depth, kept, keyframe.lens.wraps))
+    return Mesh.of(now.points(), now.depth, now.lens.wraps, patches)
+
+
+def _unseen(now: Keyframe, points: Floats) -> Mask:
+    """Return which of (H, W, 3) points the view did not see.
+
+    One in four is looked at first, then all that are beside one that was not seen.
+    """
+    coarse = points[::2, ::2]
+    missed = ~now.saw(coarse.reshape(-1, 3)).reshape(coarse.shape[:2])
+    near = cv2.dilate(missed.astype(np.uint8), np.ones((3, 3), dtype=np.uint8))
+    out = np.repeat(np.repeat(near, 2, axis=0), 2, axis=1)[: len(points), : points.shape[1]] > 0
+    out[out] = ~now.saw(points[out])
+    return np.asarray(out)
 
 
 def _bounds(depth: Floats, wraps: bool) -> Floats:

@@ -19,8 +19,8 @@ CONTINUOUS = 1.1
 
 
 @dataclass(frozen=True)
-class Mesh:
-    """A surface of quads.
+class Patch:
+    """Parts of a surface: points and the quads between them.
 
     Attributes
     ----------
@@ -34,7 +34,7 @@ class Mesh:
     quads: Indices
 
     @staticmethod
-    def of(points: Floats, depth: Floats, kept: Mask, wraps: bool) -> Mesh:
+    def of(points: Floats, depth: Floats, kept: Mask, wraps: bool) -> Patch:
         """Join the kept pixels of an image to their neighbours on the same surface.
 
         Parameters
@@ -43,30 +43,63 @@ class Mesh:
         depth : (H, W) float32
             0 where unknown.
         kept : (H, W) bool
-            Pixels wanted; other known ones serve as corners only.
+            Pixels wanted, few of all; other known ones serve as corners only.
         wraps : bool
             The left and right edges meet.
         """
-        nearest = np.minimum.reduce(_corners(depth, wraps))
-        farthest = np.maximum.reduce(_corners(depth, wraps))
-        joined = (nearest > 0.0) & (farthest < CONTINUOUS * nearest)
-        joined &= np.logical_or.reduce(_corners(kept, wraps))
-        pixels = np.arange(depth.size).reshape(depth.shape)
-        quads = np.stack([corner[joined] for corner in _corners(pixels, wraps)])
+        near = np.flatnonzero(np.logical_or.reduce(corners(kept, wraps)))
+        width = depth.shape[1]
+        row, column = np.divmod(near, width if wraps else width - 1)
+        right = (column + 1) % width
+        quads = np.stack([row * width + column, row * width + right])
+        quads = np.concatenate([quads, quads + width])
+        at = depth.reshape(-1)[quads]
+        quads = quads[:, on_one_surface(at.min(axis=0), at.max(axis=0))]
         used = kept.ravel() & (depth.ravel() > 0.0)
         used[quads.ravel()] = True
         index = np.cumsum(used) - 1
-        return Mesh(points.reshape(-1, 3)[used], index[quads])
+        return Patch(points.reshape(-1, 3)[used], index[quads])
+
+
+@dataclass(frozen=True)
+class Mesh:
+    """The surface that a picture shows, and patches of other surfaces.
+
+    Attributes
+    ----------
+    points : (N, 3) float32
+        Metres; first those of the picture's pixels, row by row, NaN where unknown.
+    joined : (H - 1, W or W - 1) bool
+        Which quads of neighbouring pixels are parts of the surface; W if its edges meet.
+    quads : (4, M) int
+        The quads of the patches, as in :class:`Patch`.
+    """
+
+    points: Floats
+    joined: Mask
+    quads: Indices
 
     @staticmethod
-    def union(meshes: Sequence[Mesh]) -> Mesh:
-        """Return all meshes as one."""
-        starts = np.cumsum([0, *(len(m.points) for m in meshes[:-1])])
-        quads = [m.quads + start for m, start in zip(meshes, starts, strict=True)]
-        return Mesh(np.concatenate([m.points for m in meshes]), np.concatenate(quads, axis=1))
+    def of(points: Floats, depth: Floats, wraps: bool, patches: Sequence[Patch] = ()) -> Mesh:
+        """Join neighbouring pixels of an (H, W) image, and add patches."""
+        around = corners(depth, wraps)
+        joined = on_one_surface(np.minimum.reduce(around), np.maximum.reduce(around))
+        known = np.where(depth[..., None] > 0.0, points, np.float32(np.nan)).reshape(-1, 3)
+        starts = np.cumsum([len(known), *(len(p.points) for p in patches)])
+        quads = [p.quads + start for p, start in zip(patches, starts, strict=False)]
+        return Mesh(
+            np.concatenate([known, *(p.points for p in patches)]),
+            joined,
+            np.concatenate([np.empty((4, 0), dtype=np.intp), *quads], axis=1),
+        )
 
 
-def _corners(image: Image, wraps: bool) -> tuple[Image, Image, Image, Image]:
+def on_one_surface(nearest: Floats, farthest: Floats) -> Mask:
+    """Return where a quad with these least and greatest depths is a part of one surface."""
+    return np.asarray((nearest > 0.0) & (farthest < CONTINUOUS * nearest))
+
+
+def corners(image: Image, wraps: bool) -> tuple[Image, Image, Image, Image]:
     """Return what every quad of an (H, W) image has at its corners, four arrays of one shape."""
     right = np.roll(image, -1, axis=1)
     if not wraps:

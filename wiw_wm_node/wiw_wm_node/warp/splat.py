@@ -5,12 +5,14 @@ Everything here is in *nearness*, one over the depth in metres: 0 where there is
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 
 from wiw_wm_node.warp.fill import push_pull
 from wiw_wm_node.warp.lens import Floats, Lens, Mask
-from wiw_wm_node.warp.mesh import Indices, Mesh
+from wiw_wm_node.warp.mesh import Indices, Mesh, corners
 
 NEAR_M = 0.05
 """What is closer than this to the camera is not drawn."""
@@ -33,7 +35,9 @@ def splat(mesh: Mesh, lens: Lens) -> Floats:
     nearness = np.asarray(1.0 / np.where(front, depth, 1.0), dtype=np.float32)
     out = np.zeros((lens.height, lens.width), dtype=np.float32)
     _draw(out, x, y, nearness, lens)
-    _draw_quads(out, x, y, nearness, mesh.quads, lens)
+    places = np.stack([x, y, nearness])
+    _draw_apart(out, _grid_apart(places, mesh, lens), lens)
+    _draw_apart(out, _patches_apart(places, mesh.quads, lens), lens)
     return out
 
 
@@ -45,35 +49,65 @@ def _draw(out: Floats, x: Floats, y: Floats, nearness: Floats, lens: Lens) -> No
     np.maximum.at(out.reshape(-1), row * lens.width + column, nearness[seen])
 
 
-def _draw_quads(
-    out: Floats, x: Floats, y: Floats, nearness: Floats, quads: Indices, lens: Lens
-) -> None:
-    """Draw points inside the quads that have come apart, as densely as each one needs."""
-    across, down = (_side(x, y, quads[0], quads[k], lens) for k in (1, 2))
+@dataclass(frozen=True)
+class _Apart:
+    """Quads that have come apart: x, y and nearness of their corners, and two sides in pixels."""
+
+    corners: Floats  # (3, 4, M)
+    across: Floats
+    down: Floats
+
+
+def _grid_apart(places: Floats, mesh: Mesh, lens: Lens) -> _Apart:
+    """Return the quads of the mesh's picture that have come apart."""
+    height = mesh.joined.shape[0] + 1
+    width = mesh.joined.shape[1] + (0 if lens.wraps else 1)
+    x, y, _ = grid = places[:, : height * width].reshape(3, height, width)
+    across = _side(*corners(x, lens.wraps)[:2], *corners(y, lens.wraps)[:2], lens)
+    down = _side(x[:-1], x[1:], y[:-1], y[1:], lens)[:, : mesh.joined.shape[1]]
+    chosen = _come_apart(across, down) & mesh.joined
+    inside = np.stack([[c[chosen] for c in corners(image, lens.wraps)] for image in grid])
+    return _Apart(inside, across[chosen], down[chosen])
+
+
+def _patches_apart(places: Floats, quads: Indices, lens: Lens) -> _Apart:
+    """Return the quads of the mesh's patches that have come apart."""
+    x, y, _ = inside = places[:, quads]
+    across, down = (_side(x[0], x[k], y[0], y[k], lens) for k in (1, 2))
+    chosen = _come_apart(across, down)
+    return _Apart(inside[:, :, chosen], across[chosen], down[chosen])
+
+
+def _come_apart(across: Floats, down: Floats) -> Mask:
     longest = np.maximum(across, down)
-    apart = np.flatnonzero((longest > CRACK) & (longest <= LARGEST_QUAD))
-    quads = quads[:, apart]
-    columns = x[quads]
+    return np.asarray((longest > CRACK) & (longest <= LARGEST_QUAD))
+
+
+def _side(x0: Floats, x1: Floats, y0: Floats, y1: Floats, lens: Lens) -> Floats:
+    """Return the length in pixels of sides between two places, along the longer axis."""
+    dx = np.abs(x1 - x0)
+    if lens.wraps:
+        dx = np.minimum(dx, lens.width - dx)
+    return np.asarray(np.maximum(dx, np.abs(y1 - y0)), dtype=np.float32)
+
+
+def _draw_apart(out: Floats, apart: _Apart, lens: Lens) -> None:
+    """Draw points inside the quads, as densely as each one needs."""
+    places = apart.corners
     if lens.wraps:  # unroll, so that a quad across the edge is in one piece
-        turns = np.rint((columns - columns[0]) / lens.width)
-        columns -= lens.width * turns.astype(np.float32)
-    corners = np.stack([columns, y[quads], nearness[quads]])
+        columns = places[0]
+        columns -= lens.width * np.rint((columns - columns[0]) / lens.width)
     # Points per side, rounded up to powers of two: few groups, each drawn at once.
-    steps = [np.ceil(np.log2(np.maximum(s[apart] / CRACK, 1.0))) for s in (across, down)]
-    group = (16 * steps[0] + steps[1]).astype(np.intp)
-    for code in np.unique(group):
-        inner = _inside(corners[:, :, group == code], 2 ** (code // 16), 2 ** (code % 16))
+    steps = [np.ceil(np.log2(np.maximum(s / CRACK, 1.0))) for s in (apart.across, apart.down)]
+    group = (16 * steps[0] + steps[1]).astype(np.uint8)
+    order = np.argsort(group, kind="stable")
+    places, starts = places[:, :, order], np.searchsorted(group[order], np.arange(257))
+    for code in np.flatnonzero(np.diff(starts)).tolist():
+        alike = places[:, :, starts[code] : starts[code + 1]]
+        inner = _inside(alike, 2 ** (code // 16), 2 ** (code % 16))
         if lens.wraps:
             inner[0] = (inner[0] + 0.5) % lens.width - 0.5
         _draw(out, inner[0], inner[1], inner[2], lens)
-
-
-def _side(x: Floats, y: Floats, one: Indices, other: Indices, lens: Lens) -> Floats:
-    """Return the length in pixels of a side of each quad, along the longer axis."""
-    dx = np.abs(x[other] - x[one])
-    if lens.wraps:
-        dx = np.minimum(dx, lens.width - dx)
-    return np.asarray(np.maximum(dx, np.abs(y[other] - y[one])), dtype=np.float32)
 
 
 def _inside(corners: Floats, across: int, down: int) -> Floats:

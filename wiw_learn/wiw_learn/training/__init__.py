@@ -1,0 +1,1 @@
+"""Training: a config in, weights and a card out."""

@@ -1,0 +1,1 @@
+"""The direct world model: a network from panorama and motion to panorama, without geometry."""
