@@ -19,6 +19,7 @@ setup(
         ],
         "wiw.samplers": [
             "navigation = wiw_env_bridge.collect.navigation:NavigationSampler",
+            "places = wiw_env_bridge.collect.places:PlacesSampler",
             "arm = wiw_env_bridge.collect.arm:ArmSampler",
         ],
         "wiw.environments": [

@@ -8,7 +8,8 @@ import pytest
 from wiw_core.geometry import Pose2
 from wiw_core.plans import FORWARD_M, NAVIGATION_DELTA, TURN_RAD, Action
 from wiw_env_bridge.collect import FIRST_SCENE, Job
-from wiw_env_bridge.collect.navigation import WALKS, NavigationSampler, reduced
+from wiw_env_bridge.collect.looks import reduced
+from wiw_env_bridge.collect.navigation import WALKS, NavigationSampler
 from wiw_env_bridge.episodes.making.common import random_pose
 from wiw_env_bridge.mujoco.agent import plan_motion
 from wiw_env_bridge.mujoco.apartment import lay_out

@@ -9,6 +9,9 @@ config, versions. A shard is one trajectory, a compressed ``.npz`` without pickl
     float64 ``T_odom_base`` x, y in metres, yaw in radians · ``action`` (T,) int8, an index of the
     manifest's ``actions`` · ``collided`` (T,) bool · ``geodesic_m`` (T+1, T+1) float32, shortest
     way between the places
+``places`` (N places, no actions)
+    ``panorama``, ``depth``, ``front``, ``pose`` in the frame of the first, and ``geodesic_m`` as
+    above, N of each · ``collided`` (0,) bool
 ``arm`` (K tool poses, K + 1 looks)
     ``front`` (K+1, S, S, 3) uint8 · ``front_depth`` (K+1, S, S) float16 metres along the optical
     axis · ``intrinsics`` (3, 3) · ``T_base_camera`` (4, 4) · ``tool_pose`` (K+1, 7) position and

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from wm_table import RED, TABLE_M, block, down, table, view
+import torch
+from wm_table import RED, TABLE_M, Box, block, down, table, view
 
 from wiw_core.geometry import Pose3
-from wiw_wm_node.arm.layers import COUNT, LEVELS_M, layers
+from wiw_wm_node.arm.layers import COUNT, LEVELS_M, layers, support
 from wiw_wm_node.arm.look import Look, look_of
 from wiw_wm_node.arm.maps import FACTS, MAPS, inputs_of
+from wiw_wm_node.arm.network import Painted, composed
 from wiw_wm_node.arm.path import Hand, Path, Step, path_of
 
 SIZE = (128, 128)
@@ -101,7 +103,7 @@ def test_only_low_level_ways_push() -> None:
 def test_a_carried_block_is_drawn_where_it_is_put_and_at_every_level() -> None:
     look = seen(block(0.2, 0.1))
     carried = path(step(down(0.2, 0.1, 0.78), False), step(down(0.3, -0.05, 0.78), True))
-    pictures, covers = layers(look, carried, look.camera)
+    pictures, covers = layers(look, carried)
     truth = red(seen(block(0.3, -0.05)).rgb)
     assert pictures.shape == (COUNT, *SIZE, 3)
     for picture, cover in zip(pictures[:2], covers[:2]):  # as commanded, and on the table
@@ -116,7 +118,7 @@ def test_a_carried_block_is_drawn_where_it_is_put_and_at_every_level() -> None:
 def test_a_thing_that_is_still_held_is_drawn_in_the_hand_alone() -> None:
     look = seen(block(0.2, 0.1))
     held = path(step(down(0.2, 0.1, 0.78), False), step(down(0.2, 0.1, 0.98), False))
-    _, covers = layers(look, held, look.camera)
+    _, covers = layers(look, held)
     assert covers[0].any() and not covers[1:].any()
     assert middle(covers[0])[0] < middle(red(look.rgb))[0] - 10
 
@@ -126,7 +128,7 @@ def test_a_pushed_block_ends_in_front_of_the_fingers(side: float) -> None:
     look, y = seen(block(0.2, 0.0)), 0.12 * side
     behind, there = down(0.2, -0.09 * side, 0.785), down(0.2, y - 0.051 * side, 0.785)
     turned = path(step(behind, False), step(there, False), step(down(0.2, y, 0.95), False))
-    pictures, covers = layers(look, turned, look.camera)
+    pictures, covers = layers(look, turned)
     truth = red(seen(block(0.2, y)).rgb)
     assert np.abs(middle(red(pictures[0]) & covers[0]) - middle(truth)).max() < 1.0
     assert not covers[1:].any()
@@ -138,13 +140,13 @@ def test_what_is_not_in_the_way_is_not_pushed() -> None:
     short = path(step(down(0.2, -0.2, 0.785), False), step(down(0.2, -0.1, 0.785), False))
     above = path(step(down(0.2, -0.1, 0.95), False), step(down(0.2, 0.1, 0.95), False))
     for missed in (beside, short, above):
-        assert not layers(look, missed, look.camera)[1].any()
+        assert not layers(look, missed)[1].any()
 
 
 def test_closing_high_above_a_thing_does_not_take_it() -> None:
     look = seen(block(0.2, 0.1))
     high = path(step(down(0.2, 0.1, 0.95), False), step(down(0.3, 0.0, 0.95), False))
-    assert not layers(look, high, look.camera)[1].any()
+    assert not layers(look, high)[1].any()
 
 
 def test_the_network_is_told_metres_around_the_lowest_place() -> None:
@@ -170,3 +172,41 @@ def test_a_table_without_depth_is_refused() -> None:
     with pytest.raises(WiwError) as error:
         look_of(replace(front, intrinsics=np.zeros((3, 3))), SIZE)
     assert error.value.code is ErrorCode.BAD_IMAGE
+
+
+def test_a_thing_that_stays_hides_what_is_put_behind_it() -> None:
+    wall = Box((0.3, -0.05, TABLE_M + 0.05), (0.01, 0.02, 0.05), (0, 0, 250))
+    look = seen(block(0.2, 0.1), wall)
+    behind = path(step(down(0.2, 0.1, 0.78), False), step(down(0.22, -0.05, 0.78), True))
+    _, covers = layers(look, behind)
+    blue = look.rgb[..., 2] == 250
+    truth = seen(block(0.22, -0.05), wall).rgb
+    assert not (covers[1] & blue).any()
+    assert (covers[1] & red(truth)).sum() > 0.85 * red(truth).sum()
+
+
+def test_what_a_thing_may_come_to_rest_on_is_measured() -> None:
+    look = seen(block(0.2, 0.1), block(0.3, -0.1))
+    grasp = step(down(0.2, 0.1, 0.78), False)
+    on_block = path(grasp, step(down(0.3, -0.1, 0.83), True))
+    on_table = path(grasp, step(down(0.1, -0.1, 0.83), True))
+    top, low = support(look, on_block)
+    assert top == pytest.approx(0.05, abs=1e-3) and 0.0 < low < 0.015
+    assert support(look, on_table)[0] == 0.0
+    assert support(look, path(step(down(0.3, -0.1, 0.83), True))) == (0.0, 0.0)
+
+
+def test_of_the_copies_the_likeliest_is_shown_and_never_an_empty_one() -> None:
+    ones = torch.ones(1, 3, 4, 4)
+    levels = torch.zeros(1, COUNT)
+    levels[0, 2], levels[0, 4] = 1.0, 5.0
+    scores = torch.tensor([0.0, 0.0, 20.0])[None, :, None, None].expand(1, 3, 4, 4)
+    painted = Painted(scores, levels, ones, torch.zeros(1, 1, 4, 4))
+    pictures = torch.arange(COUNT).float()[None, :, None, None, None] / COUNT
+    pictures = pictures.expand(1, COUNT, 3, 4, 4)
+    covers = torch.ones(1, COUNT, 4, 4)
+    covers[:, 4] = 0.0  # the likeliest shows nothing
+    frame = composed(painted, 0.0 * ones, pictures, covers, decided=True)
+    torch.testing.assert_close(frame, torch.full_like(frame, 2 / COUNT), atol=1e-4, rtol=0)
+    mixed = composed(painted, 0.0 * ones, pictures, covers)
+    assert (mixed - frame).abs().min() > 0.01

@@ -29,7 +29,9 @@ def imagined(network: torch.nn.Module, sample: dict[str, Floats]) -> tuple[Float
     }
     with torch.no_grad():
         painted: Painted = network(**batch)
-        frame = composed(painted, batch["maps"][:, :3], batch["pictures"], batch["covers"])
+        frame = composed(
+            painted, batch["maps"][:, :3], batch["pictures"], batch["covers"], decided=True
+        )
         return frame[0].numpy(), torch.sigmoid(painted.trust)[0, 0].numpy()
 
 

@@ -1,8 +1,9 @@
-"""Copies of what a path moves, drawn where it may end: the network chooses among them per pixel.
+"""Copies of what a path moves, drawn where it may end: the network says which one is real.
 
 What was grasped is moved as the tool is from grasp to release, and let down to each of a few
 levels: as commanded, on the table, on a plate or in a cup, in two cups, on top of a spoke. What is
-pushed is moved until its near face is where the fingers end. Nothing is recognised: all points near
+pushed is moved until its near face is where the fingers end. Things that stay hide what is put
+behind or into them. Nothing is recognised: all points near
 the fingers are moved, and the network says which of them belong to the thing.
 """
 
@@ -31,30 +32,34 @@ _FINGER_HALF_M, _FINGER_FRONT_M = 0.021, 0.011
 """Half the width of the closed fingers across a push, and their front ahead of the tool."""
 _PUSHED_HALF_M, _PUSHED_LENGTH_M, _PUSHED_TOP_M = 0.07, 0.12, 0.085
 _FEWEST, _NEAR_PERCENT = 4, 4.0
-
+_TALLEST_M, _BEHIND_M, _UNDER_M = 0.15, 0.002, 0.03
+"""What is higher than the first is hand and arm, which goes away; what is nearer to the camera by
+more than the second hides what is moved; so far around its middle things are under it."""
 
 Mask = npt.NDArray[np.bool_]
 
 
-def layers(look: Look, path: Path, camera: Camera) -> tuple[Rgb, Mask]:
+def layers(look: Look, path: Path) -> tuple[Rgb, Mask]:
     """Return pictures (COUNT, H, W, 3) of what moves and where they show something (COUNT, H, W).
 
-    ``camera`` gives their size; the first is what moves as commanded, the others are the levels.
+    The first is what moves as commanded, the others are the levels.
     """
+    camera = look.camera
     pictures = np.zeros((COUNT, *camera.size, 3), np.uint8)
     covers = np.zeros((COUNT, *camera.size), np.bool_)
     stands = look.height_m > _ABOVE_M
     taken = _taken(look, path) & stands
     if path.grasp is not None and path.put is not None and taken.sum() >= _FEWEST:
         points, colours = look.points[taken], look.rgb[taken]
+        front = _front(look, stands & ~taken)
         turn = path.put @ np.linalg.inv(path.grasp)
         moved = points @ turn[:3, :3].T + turn[:3, 3]
-        pictures[0], covers[0] = drawn(moved, colours, camera)
+        pictures[0], covers[0] = drawn(moved, colours, camera, front)
         if not path.held:
             low = float(np.percentile(moved[:, 2], _NEAR_PERCENT)) - TABLE_M - _ABOVE_M
             for index, level in enumerate(LEVELS_M, start=1):
                 down = np.array([0.0, 0.0, level - low])
-                pictures[index], covers[index] = drawn(moved + down, colours, camera)
+                pictures[index], covers[index] = drawn(moved + down, colours, camera, front)
         return pictures, covers
     points = look.points.copy()
     touched = np.zeros(stands.shape, np.bool_)
@@ -65,10 +70,32 @@ def layers(look: Look, path: Path, camera: Camera) -> tuple[Rgb, Mask]:
     return pictures, covers
 
 
-def drawn(points: Array, colours: Rgb, camera: Camera) -> tuple[Rgb, Mask]:
+def support(look: Look, path: Path) -> tuple[float, float]:
+    """Return how high things reach where a grasped thing is put, and how high its lowest point is.
+
+    Metres above the table: what it may come to rest on, and on what it stood; 0 without a grasp.
+    """
+    stands = look.height_m > _ABOVE_M
+    taken = _taken(look, path) & stands
+    if path.grasp is None or path.put is None or taken.sum() < _FEWEST:
+        return 0.0, 0.0
+    points = look.points[taken]
+    turn = path.put @ np.linalg.inv(path.grasp)
+    low, high = np.percentile(points @ turn[:3, :3].T + turn[:3, 3], (5.0, 95.0), axis=0)
+    away = look.points[..., :2] - 0.5 * (low + high)[:2]
+    under = stands & ~taken & (look.height_m < _TALLEST_M)
+    under &= np.hypot(away[..., 0], away[..., 1]) < _UNDER_M
+    top = float(look.height_m[under].max()) if under.any() else 0.0
+    return top, float(np.percentile(points[:, 2], _NEAR_PERCENT)) - TABLE_M
+
+
+def drawn(
+    points: Array, colours: Rgb, camera: Camera, front: Array | None = None
+) -> tuple[Rgb, Mask]:
     """Return the picture (H, W, 3) of points (N, 3) with colours (N, 3), and what it covers.
 
-    Each point covers 2 x 2 pixels; the nearest one is seen.
+    Each point covers 2 x 2 pixels; the nearest one is seen, unless it is behind ``front``, depths
+    (H, W) in metres along the optical axis.
     """
     height, width = camera.size
     uv, depth = camera.pixels(points)
@@ -85,8 +112,18 @@ def drawn(points: Array, colours: Rgb, camera: Camera) -> tuple[Rgb, Mask]:
         rank[rows[inside], columns[inside]] = np.flatnonzero(inside)
         nearest = np.maximum(nearest, rank)
     cover = nearest >= 0
+    if front is not None:
+        cover[cover] = depth[order[nearest[cover]]] < front[cover] + _BEHIND_M
     picture[cover] = colours[order[nearest[cover]]]
     return picture, np.asarray(cover)
+
+
+def _front(look: Look, stands: Mask) -> Array:
+    """Return the depth (H, W) of the things that stay where they are; infinite elsewhere."""
+    stays = stands & (look.height_m < _TALLEST_M)
+    front = np.full(look.camera.size, np.inf)
+    front[stays] = look.camera.pixels(look.points[stays])[1]
+    return front
 
 
 def _taken(look: Look, path: Path) -> Mask:

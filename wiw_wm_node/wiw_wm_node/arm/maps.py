@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from wiw_core.geometry import Array
-from wiw_wm_node.arm.layers import layers
+from wiw_wm_node.arm.layers import layers, support
 from wiw_wm_node.arm.look import TABLE_M, Floats, Look
 from wiw_wm_node.arm.path import Path
 
@@ -18,7 +18,7 @@ NEAR_M = 0.1
 MAPS = 3 + 1 + 3 * 3 + 4 + 2
 """Channels: colours, height, offsets to grasp, release and lowest place, offsets in pixels to the
 tool before and after, the pixel's own place."""
-FACTS = 15
+FACTS = 17
 """Length of the vector that tells of the path as a whole."""
 _PIXELS_NEAR = 0.25
 
@@ -63,12 +63,12 @@ def inputs_of(look: Look, path: Path) -> Inputs:
         maps[13 + 2 * index : 15 + 2 * index] = np.clip(near, -2.0, 2.0)
     maps[17] = grid[0] / width * 2.0 - 1.0
     maps[18] = grid[1] / height * 2.0 - 1.0
-    pictures, covers = layers(look, path, look.camera)
+    pictures, covers = layers(look, path)
     return Inputs(
         maps,
         (pictures.transpose(0, 3, 1, 2) / np.float32(255.0)).astype(np.float32),
         covers.astype(np.float32),
-        _facts(path),
+        _facts(look, path),
     )
 
 
@@ -80,7 +80,7 @@ def _offsets(look: Look, place: Array | None) -> Floats:
     return np.clip(away, -1.5, 1.5).astype(np.float32)
 
 
-def _facts(path: Path) -> Floats:
+def _facts(look: Look, path: Path) -> Floats:
     def placed(pose: Array) -> list[float]:
         x, y, z = pose[:3, 3] - np.array([0.2, 0.0, TABLE_M + 0.2])
         # The tool looks down, so its y axis tells the heading.
@@ -94,5 +94,6 @@ def _facts(path: Path) -> Floats:
         float(path.grasp is not None),
         float(path.held),
         10.0 * (float(path.lowest[2]) - TABLE_M - 0.1),
+        *(20.0 * metres for metres in support(look, path)),
     ]
     return np.clip(np.array(values, np.float32), -4.0, 4.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -16,18 +17,20 @@ OPTIONS = ("widths", "fine")
 """What of a recipe's options makes the network."""
 _GROUPS = 8
 _HIDDEN = -30.0
-"""Added to the score of a layer where it shows nothing."""
+"""Added to the score of what shows nothing."""
 _LAYER_CHANNELS = 3 + COUNT
 
 
 class Painted(NamedTuple):
     """What the network says.
 
-    ``scores`` (B, 2 + COUNT, H, W): of the picture as it was, of the new paint, of each layer ·
+    ``scores`` (B, 3, H, W): of the picture as it was, of the new paint, of what has moved ·
+    ``levels`` (B, COUNT): of each copy of what has moved, for the whole picture ·
     ``paint`` (B, 3, H, W) in [0, 1] · ``trust`` (B, 1, H, W): log-odds that the pixel is right.
     """
 
     scores: torch.Tensor
+    levels: torch.Tensor
     paint: torch.Tensor
     trust: torch.Tensor
 
@@ -84,7 +87,10 @@ class ArmNetwork(nn.Module):
         self.up = nn.ModuleList(Block(width, 2 * width) for width in widths[:-1])
         # Four pixels of the picture are said at each place of the body.
         self.last = nn.Conv2d(2 * widths[0], fine, 3, padding=1)
-        self.exit = nn.Conv2d(fine, 4 * (2 + COUNT + 3 + 1), 1)
+        self.exit = nn.Conv2d(fine, 4 * (3 + 3 + 1), 1)
+        self.level = nn.Sequential(
+            nn.Linear(widths[-1] + FACTS, fine), nn.SiLU(), nn.Linear(fine, COUNT)
+        )
 
     def forward(
         self,
@@ -103,29 +109,42 @@ class ArmNetwork(nn.Module):
             image = shrink(F.silu(image))
         for block in self.middle:
             image = block(image, facts)
+        levels = self.level(torch.cat([F.silu(image).mean(dim=(2, 3)), facts], dim=1))
         for block, grow, fine in zip(reversed(self.up), reversed(self.grow), reversed(kept)):
             image = F.interpolate(grow(image), scale_factor=2.0, mode="nearest")
             image = block(torch.cat([image, fine], dim=1), facts)
         image = F.silu(self.last(F.silu(torch.cat([image, entered], dim=1))))
         out = F.pixel_shuffle(self.exit(image), 2)
-        scores, paint, trust = out[:, : 2 + COUNT], out[:, -4:-1], out[:, -1:]
-        return Painted(scores, torch.sigmoid(paint), trust)
+        scores, paint, trust = out[:, :3], out[:, 3:6], out[:, 6:]
+        return Painted(scores, levels, torch.sigmoid(paint), trust)
 
 
 def composed(
-    painted: Painted, now: torch.Tensor, pictures: torch.Tensor, covers: torch.Tensor
+    painted: Painted,
+    now: torch.Tensor,
+    pictures: torch.Tensor,
+    covers: torch.Tensor,
+    *,
+    decided: bool = False,
 ) -> torch.Tensor:
     """Return the pictures (B, 3, H, W) in [0, 1] of what every pixel shows.
 
     ``now`` (B, 3, H, W), ``pictures`` (B, COUNT, 3, H, W) and ``covers`` (B, COUNT, H, W) may be
-    larger than what the network saw.
+    larger than what the network saw. ``decided``: of the copies only the likeliest is shown, and
+    not a mixture of all, which training needs.
     """
     size = now.shape[-2:]
     scores, paint = painted.scores, painted.paint
     if scores.shape[-2:] != size:
         scores = F.interpolate(scores, size, mode="bilinear", align_corners=False)
         paint = F.interpolate(paint, size, mode="bilinear", align_corners=False)
-    hidden = torch.cat([torch.zeros_like(scores[:, :2]), _HIDDEN * (1.0 - covers)], dim=1)
-    weights = torch.softmax(scores + hidden, dim=1)
-    still = weights[:, :1] * now + weights[:, 1:2] * paint
-    return still + (weights[:, 2:, None] * pictures).sum(dim=1)
+    empty = 1.0 - covers.amax(dim=(2, 3))
+    chance = torch.softmax(painted.levels.float() + _HIDDEN * empty, dim=1)
+    if decided:
+        chance = F.one_hot(chance.argmax(dim=1), COUNT).to(now.dtype)
+    share = chance[:, :, None, None] * covers
+    cover = share.sum(dim=1, keepdim=True)
+    moved = (share[:, :, None] * pictures).sum(dim=1) / cover.clamp_min(1e-6)
+    hidden = torch.log(cover.clamp_min(math.exp(_HIDDEN)))
+    weights = torch.softmax(torch.cat([scores[:, :2], scores[:, 2:] + hidden], dim=1).float(), 1)
+    return weights[:, :1] * now + weights[:, 1:2] * paint + weights[:, 2:] * moved

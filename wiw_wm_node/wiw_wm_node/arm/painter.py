@@ -52,7 +52,7 @@ class Painter:
             Share of pixels of which no colour is expected to be off by more than a tenth.
         """
         given = inputs_of(look.at((SIZE, SIZE)), path)
-        pictures, covers = layers(look, path, look.camera)
+        pictures, covers = layers(look, path)
         with torch.inference_mode():
             painted = self._network(
                 *(
@@ -65,6 +65,7 @@ class Painter:
                 _unit(look.rgb[None]),
                 _unit(pictures)[None],
                 torch.from_numpy(covers.astype(np.float32))[None],
+                decided=True,
             )
             trust = float(torch.sigmoid(painted.trust).mean())
         picture = (frame[0].clamp(0.0, 1.0) * 255.0).round().to(torch.uint8)

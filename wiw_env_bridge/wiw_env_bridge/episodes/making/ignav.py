@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from wiw_core.observation import Depth
 from wiw_core.tasks.ignav import SUCCESS_RADIUS_M
 from wiw_env_bridge.episodes import EpisodeRecord
 from wiw_env_bridge.episodes.making.common import random_pose, turn_by_turn
@@ -31,6 +32,11 @@ def level(metres: float) -> str:
     return next((name for name, (_, end) in LEVELS_M.items() if metres < end), "hard")
 
 
+def shows_more_than_a_wall(depth: Depth) -> bool:
+    """Tell whether a front picture (H, W), metres, is fit to be a goal: no bare wall."""
+    return bool((depth > _OPEN_M).mean() >= _OPEN_SHARE)
+
+
 def _make_one(
     renderer: Renderer, layout: Layout, rng: np.random.Generator, index: int
 ) -> EpisodeRecord | None:
@@ -40,8 +46,8 @@ def _make_one(
     if not _NEAREST_M <= metres <= _FARTHEST_M:
         return None
     _, depth = renderer.front_view(layout.seed, goal)
-    if (depth > _OPEN_M).mean() < _OPEN_SHARE:
-        return None  # a picture of a bare wall is no goal
+    if not shows_more_than_a_wall(depth):
+        return None
     actions = shortest_actions(layout.grid, to_goal, start, SUCCESS_RADIUS_M)
     if not actions:
         return None
