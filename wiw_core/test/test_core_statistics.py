@@ -18,6 +18,7 @@ from wiw_core.statistics import (
     mean_interval,
     paired_bootstrap,
     percentiles,
+    share_interval,
     sign_flip,
     wilson,
 )
@@ -61,6 +62,13 @@ def test_mean_interval_matches_students_t_by_hand():
     found = mean_interval([1.0, 2.0, 3.0])  # s = 1, t(0.975, 2) = 4.302653, half 4.302653 / sqrt 3
     assert found.estimate == 2.0
     assert found.high - 2.0 == pytest.approx(2.484138, abs=1e-6) == 2.0 - found.low
+
+
+def test_the_interval_of_shares_stays_between_0_and_1():
+    assert mean_interval([1.0, 1.0, 0.9]).high > 1.0
+    assert share_interval([1.0, 1.0, 0.9]).high == 1.0
+    assert share_interval([0.0, 0.0, 0.1]).low == 0.0
+    assert math.isnan(share_interval([0.5]).low)
 
 
 def test_mean_interval_of_none_one_and_equal_values():

@@ -10,7 +10,14 @@ from dataclasses import dataclass
 from wiw_core.decisions import Decision, EpisodeResult, EpisodeStatus
 from wiw_core.errors import describe
 from wiw_core.record_format import EpisodeRecord
-from wiw_core.statistics import Interval, Percentiles, mean_interval, percentiles, wilson
+from wiw_core.statistics import (
+    Interval,
+    Percentiles,
+    mean_interval,
+    percentiles,
+    share_interval,
+    wilson,
+)
 
 THINKING = ("glance", "propose", "imagine", "revise")
 """The stages of a decision during which the robot stands and thinks."""
@@ -125,8 +132,8 @@ def summarise(results: Sequence[EpisodeResult], decisions: Iterable[Decision]) -
         faults=dict(sorted(faults.items())),
         success=wilson(successes, len(whole)),
         success_all=wilson(successes, len(results)),
-        spl_actions=mean_interval([spl_actions(r) for r in whole]),
-        spl_metres=mean_interval([spl_metres(r) for r in whole]),
+        spl_actions=share_interval([spl_actions(r) for r in whole]),
+        spl_metres=share_interval([spl_metres(r) for r in whole]),
         score=mean_interval([answer_score(r) for r in whole]),
         score_spl=mean_interval([score_spl(r) for r in whole]),
         actions=mean_interval([r.actions for r in whole]),

@@ -8,7 +8,7 @@ from collections import defaultdict
 import numpy as np
 import torch
 
-from wiw_core.statistics import Interval, mean_interval
+from wiw_core.statistics import Interval, mean_interval, share_interval
 from wiw_wm_node.arm.look import Floats
 from wiw_wm_node.arm.maps import inputs_of
 from wiw_wm_node.arm.network import Painted, composed
@@ -20,6 +20,7 @@ TOLERANCE = 0.1
 RIVALS = 4
 """Plans of other trajectories that each true plan is ranked with."""
 _CHANGED, _BINS, _FEWEST_SCENES = 0.08, 10, 2
+_SHARES = ("top1",)
 
 
 def imagined(network: torch.nn.Module, sample: dict[str, Floats]) -> tuple[Floats, Floats]:
@@ -60,7 +61,9 @@ def judge(network: torch.nn.Module, held_out: ArmSamples, seed: int) -> dict[str
                 rivals = [_with_plan_of(network, walk, first, others[k], rng) for k in chosen]
                 rows["top1"][walk.scene].append(_first_of(sample, frame, rivals))
     return {
-        name: mean_interval([float(np.mean(values)) for values in scenes.values()])
+        name: (share_interval if name in _SHARES else mean_interval)(
+            [float(np.mean(values)) for values in scenes.values()]
+        )
         for name, scenes in rows.items()
         if len(scenes) >= _FEWEST_SCENES
     }

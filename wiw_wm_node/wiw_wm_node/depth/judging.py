@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from wiw_core.statistics import Interval, mean_interval
+from wiw_core.statistics import Interval, mean_interval, share_interval
 from wiw_wm_node.depth.samples import DepthSamples, Look
 from wiw_wm_node.networks import solid_angle
 
@@ -42,9 +42,11 @@ def judge(network: torch.nn.Module, held_out: DepthSamples, seed: int) -> dict[s
         for name, values in errors.items():
             found[name].append(np.mean(values, axis=0))
     return {
-        prefix + metric: mean_interval([float(scene[k]) for scene in scenes])
+        prefix + metric: interval([float(scene[k]) for scene in scenes])
         for prefix, scenes in found.items()
-        for k, metric in enumerate(("abs_rel", "delta"))
+        for k, (metric, interval) in enumerate(
+            (("abs_rel", mean_interval), ("delta", share_interval))
+        )
     }
 
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import torch
 
 from wiw_core.observation import Rgb
-from wiw_core.statistics import Interval, mean_interval
+from wiw_core.statistics import Interval, mean_interval, share_interval
 from wiw_wm_node.direct.samples import Array, DirectSamples, motion_of, step_of
 
 AHEAD = (3, 5)
@@ -52,14 +52,8 @@ def judge(network: torch.nn.Module, held_out: DirectSamples, seed: int) -> dict[
         "psnr_db": mean_interval([scene[0] for scene in psnr]),
         "rotate_psnr_db": mean_interval([scene[1] for scene in psnr]),
         "gain_db": mean_interval([scene[0] - scene[1] for scene in psnr]),
-        "top1": _share([float(np.mean(scene)) for scene in firsts.values()]),
+        "top1": share_interval([float(np.mean(scene)) for scene in firsts.values()]),
     }
-
-
-def _share(scenes: Sequence[float]) -> Interval:
-    """Return the mean of shares; Student's interval may leave 0 to 1, which no share can."""
-    found = mean_interval(scenes)
-    return Interval(found.estimate, max(0.0, found.low), min(1.0, found.high))
 
 
 def _other_motions(true: Array, length: int, rng: np.random.Generator) -> list[Array]:
