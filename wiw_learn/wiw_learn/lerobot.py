@@ -56,8 +56,8 @@ def export(data: Dataset, out: Path, progress: Progress | None = None) -> None:
     Raises
     ------
     WiwError
-        ``BAD_PARAMETER`` if there is something in the folder; ``RECORD_CORRUPT`` for a bad shard;
-        ``RECORDING_FAILED``.
+        ``BAD_PARAMETER`` if there is something in the folder, or the dataset's kind has no actions;
+        ``RECORD_CORRUPT`` for a bad shard; ``RECORDING_FAILED``.
     """
     if out.exists() and any(out.iterdir()):
         raise WiwError(
@@ -66,6 +66,12 @@ def export(data: Dataset, out: Path, progress: Progress | None = None) -> None:
             "Choose another folder for --lerobot.",
         )
     manifest = data.manifest
+    if manifest.kind not in CAMERAS:
+        raise WiwError(
+            ErrorCode.BAD_PARAMETER,
+            f"A dataset of kind '{manifest.kind}' holds no actions to export.",
+            f"Export one of {', '.join(CAMERAS)}.",
+        )
     kind, texts = manifest.kind, [_text(shard) for shard in manifest.shards]
     tasks = list(dict.fromkeys(texts))
     files, stats = Files(out, [f"observation.images.{c}" for c in CAMERAS[kind]]), Stats()

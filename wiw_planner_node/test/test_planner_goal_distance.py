@@ -32,6 +32,7 @@ from wiw_planner_node.perception.goal_distance.likeness import (
     likeness,
     place_colours,
 )
+from wiw_planner_node.perception.goal_distance.matches import NOWHERE, matching_cells
 from wiw_planner_node.perception.goal_distance.network import metres, warped
 from wiw_planner_node.perception.goal_distance.recipe import GoalDistanceRecipe, choices, ratio
 from wiw_planner_node.perception.goal_distance.samples import PlaceSamples
@@ -187,6 +188,32 @@ def test_a_sample_names_the_heading_at_which_the_goal_photo_looked(rooms: Datase
     assert checked >= 3
 
 
+def test_a_cell_of_the_goal_is_found_where_the_panorama_shows_the_same(rooms: Dataset) -> None:
+    samples = PlaceSamples(rooms, held_out_scenes=False, plain=True)
+    alike, unlike = [], []
+    for k in range(6):
+        sample = samples.sample(k, np.random.default_rng(k))
+        places = sample["places"].reshape(8, 12, 4, 32, 4, 3).mean((2, 4)).reshape(8, 384, 3)
+        goals = sample["goals"].reshape(4, 12, 4, 8, 4, 3).mean((2, 4)).reshape(4, 96, 3)
+        whole = sample["known"].reshape(4, 12, 4, 8, 4).mean((2, 4)).reshape(4, 96) == 1.0
+        for g, p in np.ndindex(4, 8):
+            match = sample["match"][g, p]
+            some = (match != NOWHERE) & whole[g]
+            alike.append(np.abs(places[p, match[some]] - goals[g, some]).mean())
+            unlike.append(np.abs(places[p, 383 - match[some]] - goals[g, some]).mean())
+            assert some.sum() > 30, "the room is empty: nothing hides anything"
+    assert np.mean(alike) < 0.5 * np.mean(unlike)
+
+
+def test_what_another_thing_hides_is_found_nowhere() -> None:
+    _, depth = painted_room(0.0, 0.0, height=72)
+    _, there = painted_room(0.5, 0.3, height=72)
+    pose, other = np.zeros(3), np.array([0.5, 0.3, 0.0])
+    seen = matching_cells(pose, depth, 0.0, other, there)
+    hidden = matching_cells(pose, depth, 0.0, other, np.full_like(there, 0.2))
+    assert (seen != NOWHERE).mean() > 0.7 and (hidden == NOWHERE).all()
+
+
 def test_the_same_generator_gives_the_same_sample(rooms: Dataset) -> None:
     samples = PlaceSamples(rooms, held_out_scenes=False)
     a, b = (samples.sample(1, np.random.default_rng(7)) for _ in range(2))
@@ -241,13 +268,12 @@ def test_the_reviser_refuses_a_distance_that_is_not_there() -> None:
     assert caught.value.code is ErrorCode.BAD_PARAMETER and "learned" in str(caught.value)
 
 
-def test_by_the_learned_distance_turned_copies_of_a_place_leave_the_choice_to_the_proposer() -> (
-    None
-):
+@pytest.mark.parametrize("distance", ["learned", "both"])
+def test_turned_copies_of_a_place_leave_the_choice_to_the_proposer(distance: str) -> None:
     context = example_context(FakeEnvironment(), ImageGoalNavigation())
     goal = photo_in(painted_room(-1.0, 0.0)[0], 3)
     context = replace(context, episode=replace(context.episode, goal_view=goal))
-    reviser = PlaceReviser(distance="learned")
+    reviser = PlaceReviser(distance=distance)
     reviser.reset(context.episode)
     here = painted_room(1.0, 0.5)[0]
     turned = [np.roll(here, 18 * k, axis=1) for k in (5, 0, 11)]

@@ -35,7 +35,7 @@ console = Console(width=None if sys.stdout.isatty() else 160)
 
 
 def collect(
-    what: Annotated[str, typer.Argument(help="navigation, arm, or export.")] = "",
+    what: Annotated[str, typer.Argument(help="navigation, places, arm, or export.")] = "",
     folder: Annotated[Path | None, typer.Argument(help="Of the dataset to export.")] = None,
     scenes: Annotated[int | None, typer.Option(help="Train scenes; 240 if absent.")] = None,
     first_scene: Annotated[

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 PAGE, NUMBERS = "statistics.html", "statistics.json"
 SHEET_ROWS, SHEET_COLUMNS, SHEET_HEIGHT = 8, 6, 96
 """Trajectories and frames of the contact sheet, and a frame's height in pixels."""
-SHOWN = {"navigation": "panorama", "arm": "front"}
+SHOWN = {"navigation": "panorama", "places": "panorama", "arm": "front"}
 
 
 def write_dataset_page(data: Dataset) -> Path:
@@ -52,21 +52,23 @@ def write_dataset_page(data: Dataset) -> Path:
 
 
 def _plots(known: dict[str, Any]) -> list[Plot]:
-    if known["kind"] == "navigation":
+    depth = histogram("Depth where it is known", known["depth"]["metres_histogram"], "metres")
+    if known["kind"] == "arm":
         return [
-            bars("Actions of each walk", known["actions_by_task"], "actions"),
+            bars("What the environment said to each tool pose", known["outcomes_by_task"], "poses"),
             histogram(
-                "How far apart the places of a trajectory are, every two of them",
-                known["metres_between_places_histogram"],
-                "metres of way",
+                "Progress to the goal, at every look", known["progress_histogram"], "progress"
             ),
-            histogram("Depth where it is known", known["depth"]["metres_histogram"], "metres"),
+            depth,
         ]
-    return [
-        bars("What the environment said to each tool pose", known["outcomes_by_task"], "poses"),
-        histogram("Progress to the goal, at every look", known["progress_histogram"], "progress"),
-        histogram("Depth where it is known", known["depth"]["metres_histogram"], "metres"),
-    ]
+    apart = histogram(
+        "How far apart the places of a trajectory are, every two of them",
+        known["metres_between_places_histogram"],
+        "metres of way",
+    )
+    if known["kind"] == "places":
+        return [apart, depth]
+    return [bars("Actions of each walk", known["actions_by_task"], "actions"), apart, depth]
 
 
 def _contact_sheet(data: Dataset) -> str:

@@ -19,10 +19,10 @@ from wiw_env_bridge.tabletop.environment import TASKS as TABLE_TASKS
 from wiw_env_bridge.tabletop.environment import TabletopEnvironment
 from wiw_learn.dataset import Dataset
 
-FRAMES = {"navigation": "panorama", "arm": "front"}
+FRAMES = {"navigation": "panorama", "places": "panorama", "arm": "front"}
 NEAR_BITS = 26
 """Of the hash's 128: the pixels are compared of frames that are no farther apart."""
-SAME_LEVELS = {"navigation": 15.0, "arm": 0.5}
+SAME_LEVELS = {"navigation": 15.0, "places": 15.0, "arm": 0.5}
 """Mean difference of two frames, of 255 levels, below which they show the same thing.
 
 Measured between apartments: 22 levels and 23 bits at the least; at the same place and any heading,
@@ -30,7 +30,7 @@ or 0.1 m beside it: at most 13 levels and 22 bits. All tables are one table unde
 val tables differ by 0.59 levels at the least, two drawings of one by at most 0.43.
 """
 _HASH_HW = (8, 16)
-_SMALL_HW = {"navigation": (36, 72), "arm": (64, 64)}
+_SMALL_HW = {"navigation": (36, 72), "places": (36, 72), "arm": (64, 64)}
 _TURNS = 72
 """Headings that a val panorama is compared at: 5 degrees apart."""
 
@@ -129,7 +129,7 @@ def look_for_leaks(
 
 def first_views(kind: str) -> Iterator[tuple[str, Rgb]]:
     """Return id and first view of every val episode of the kind's tasks."""
-    return _apartments() if kind == "navigation" else _tables()
+    return _tables() if kind == "arm" else _apartments()
 
 
 class _Views:
@@ -141,7 +141,7 @@ class _Views:
         for name, rgb in views:
             self.names.append(name)
             self._small.append(_small(rgb, kind))
-        self._turns = _TURNS if kind == "navigation" else 1
+        self._turns = 1 if kind == "arm" else _TURNS
         every = range(len(self.names) * self._turns)
         self.hashes = np.stack([_hash(self.at(k)[1]) for k in every])
 

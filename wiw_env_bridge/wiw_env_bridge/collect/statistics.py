@@ -16,10 +16,11 @@ LOOKED_AT = 60
 """Trajectories, evenly spaced, whose depth is read: unpacking all would take long."""
 SMALL = {
     "navigation": ("action", "collided", "pose", "geodesic_m"),
+    "places": ("collided", "geodesic_m"),
     "arm": ("code", "collided", "progress", "target_open"),
 }
 """The arrays of each kind that are read from every trajectory."""
-DEPTH = {"navigation": "depth", "arm": "front_depth"}
+DEPTH = {"navigation": "depth", "places": "depth", "arm": "front_depth"}
 _BINS = 20
 
 Json = dict[str, Any]
@@ -45,18 +46,21 @@ def statistics(data: Dataset) -> Json:
         "last_scene": data.scenes[-1],
         "scenes_held_out": sum(held_out(scene) for scene in data.scenes),
         "actions": sum(lengths),
-        "frames": sum(lengths) + len(data),
+        "frames": _frames(small, lengths, manifest.kind),
         "bytes": sum((data.folder / shard.file).stat().st_size for shard in manifest.shards),
         "length": spread(np.array(lengths, np.float64)),
         "trajectories_by_task": dict(Counter(shard.task for shard in manifest.shards)),
-        "share_of_actions_with_contact": float(
-            np.concatenate([t["collided"] for t in small]).mean()
-        ),
+        "share_of_actions_with_contact": share(np.concatenate([t["collided"] for t in small])),
         "depth": _depth(data, DEPTH[manifest.kind]),
     }
     tasks = [shard.task for shard in manifest.shards]
-    own = _navigation if manifest.kind == "navigation" else _arm
+    own = {"navigation": _navigation, "places": _places, "arm": _arm}[manifest.kind]
     return {**known, **own(small, tasks, manifest.actions)}
+
+
+def share(of: npt.NDArray[np.bool_]) -> float:
+    """Return the share that is true; 0 of nothing."""
+    return float(of.mean()) if len(of) else 0.0
 
 
 def spread(values: npt.NDArray[Any]) -> dict[str, float]:
@@ -76,9 +80,23 @@ def histogram(values: npt.NDArray[Any], bins: int = _BINS) -> Json:
     return {"edges": [float(e) for e in edges], "counts": [int(c) for c in counts]}
 
 
-def _navigation(small: Sequence[Trajectory], tasks: Sequence[str], actions: Sequence[str]) -> Json:
+def _frames(small: Sequence[Trajectory], lengths: Sequence[int], kind: str) -> int:
+    if kind == "places":
+        return sum(len(t["geodesic_m"]) for t in small)
+    return sum(lengths) + len(lengths)
+
+
+def _places(small: Sequence[Trajectory], tasks: Sequence[str], actions: Sequence[str]) -> Json:
     between = [t["geodesic_m"][np.triu_indices(len(t["geodesic_m"]), 1)] for t in small]
     metres = np.concatenate(between)
+    return {
+        "metres_between_places": spread(metres),
+        "metres_between_places_histogram": histogram(metres),
+        "places_without_a_way": int((~np.isfinite(metres)).sum()),
+    }
+
+
+def _navigation(small: Sequence[Trajectory], tasks: Sequence[str], actions: Sequence[str]) -> Json:
     paths = [np.linalg.norm(np.diff(t["pose"][:, :2], axis=0), axis=1).sum() for t in small]
     counts: dict[str, dict[str, int]] = {}
     contact: dict[str, float] = {}
@@ -91,9 +109,7 @@ def _navigation(small: Sequence[Trajectory], tasks: Sequence[str], actions: Sequ
         "actions_by_task": counts,
         "contact_by_task": contact,
         "metres_walked": spread(np.array(paths)),
-        "metres_between_places": spread(metres),
-        "metres_between_places_histogram": histogram(metres),
-        "places_without_a_way": int((~np.isfinite(metres)).sum()),
+        **_places(small, tasks, actions),
     }
 
 

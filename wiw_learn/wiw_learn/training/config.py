@@ -30,7 +30,7 @@ class Config:
     package : str
         Whose ``weights/`` folder the result ships in.
     data : mapping
-        What is collected if it is not there: ``kind`` (navigation or arm) and the settings of
+        What is collected if it is not there: ``kind`` (navigation, places or arm) and settings of
         ``wiw collect``, whose defaults stand for those left out. ``folder``, if given, is the
         dataset's name instead of the kind's.
     options : mapping
@@ -82,7 +82,7 @@ class Config:
             if not str(getattr(self, name)):
                 raise _bad(name, "is empty")
         if "kind" not in self.data:
-            raise _bad("data", "names no kind", "Write kind: navigation, or arm.")
+            raise _bad("data", "names no kind", "Write kind: navigation, places, or arm.")
         if self.mixed_precision not in PRECISIONS:
             raise _bad("mixed_precision", f"is not one of {', '.join(PRECISIONS)}")
         for name, (low, high) in _RANGES.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 from wiw_core.contracts import DecisionContext, FramesWanted
@@ -19,9 +20,10 @@ from wiw_planner_node.perception.place import (
 )
 from wiw_planner_node.revisers.select import check_score_by, select, value_score
 
-DISTANCES = ("classical", "learned")
+DISTANCES = ("classical", "learned", "both")
 STOP_DISTANCE, NEAR_DISTANCE = 0.053, 0.099
 """See :class:`PlaceReviser`."""
+_BOTH_SOFT_M, _BOTH_CLASSICAL = 0.5, 8.0
 
 
 class PlaceReviser:
@@ -35,8 +37,9 @@ class PlaceReviser:
     score_by : {"perception", "value"}
         ``perception`` compares the last imagined panorama with the goal view over all headings;
         ``value`` takes the world model's own value (the oracle's is minus the true distance).
-    distance : {"classical", "learned"}
-        ``classical`` is :func:`place_distance`, ``learned`` the metres of :class:`GoalDistance`.
+    distance : {"classical", "learned", "both"}
+        ``classical`` is :func:`place_distance`, ``learned`` the metres of :class:`GoalDistance`;
+        ``both`` is the logarithm of the metres, log(1 + d / 0.5 m), plus 8 times the classical one.
     weights : str
         Those of the learned distance, see :class:`GoalDistance`; empty for the shipped ones.
     stop_distance, near_distance : float
@@ -73,7 +76,8 @@ class PlaceReviser:
                 " they must be in order and from 0 to 1.",
             )
         self.stop_distance, self.near_distance = stop_distance, near_distance
-        learned = self.score_by == "perception" and distance == "learned"
+        self.distance = distance
+        learned = self.score_by == "perception" and distance != "classical"
         self._learned = GoalDistance(weights) if learned else None
         self._goal: tuple[Signature, float] | None = None
         self._far: Callable[[Rgb], float] | None = None
@@ -148,11 +152,19 @@ class PlaceReviser:
 
     def _distance_to(self, photo: View) -> Callable[[Rgb], float]:
         """Return how far a panorama's place is from where the photo was taken."""
+        signature, fov_rad = self._known_goal()
         if self._learned is None:
-            signature, fov_rad = self._known_goal()
             return lambda rgb: place_distance(signature, rgb, fov_rad)
         learned, goal = self._learned, self._learned.goal(photo)
-        return lambda rgb: learned.metres(goal, rgb)
+        if self.distance == "learned":
+            return lambda rgb: learned.metres(goal, rgb)
+
+        def both(rgb: Rgb) -> float:
+            metres = learned.metres(goal, rgb)
+            unlike = place_distance(signature, rgb, fov_rad)
+            return math.log1p(metres / _BOTH_SOFT_M) + _BOTH_CLASSICAL * unlike
+
+        return both
 
     def _known_goal(self) -> tuple[Signature, float]:
         if self._goal is None:

@@ -8,15 +8,18 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from wiw_planner_node.perception.goal_distance.matches import NOWHERE
 from wiw_planner_node.perception.goal_distance.network import (
     BINS,
     FARTHEST_M,
     centres,
     parted,
+    shown,
     warped,
 )
 
 _RANK_SHARPNESS = 10.0
+MATCH = 0.2
 _SEEN_M = 4.0
 
 
@@ -42,11 +45,18 @@ def losses(
     # The position is said in the goal camera's axes; the true heading turns it there.
     c, s = turn[..., 0], turn[..., 1]
     x, y = batch["position"][..., 0], batch["position"][..., 1]
-    there = torch.stack([c * x + s * y, c * y - s * x], dim=-1)
-    off = functional.smooth_l1_loss(said["position"], there, reduction="none").sum(-1)
+    ahead = torch.stack([c * x + s * y, c * y - s * x], dim=-1)
+    off = functional.smooth_l1_loss(said["position"], ahead, reduction="none").sum(-1)
     position = _mean(off, near)
+
+    # Where a cell is seen is known: learning it directly is faster than by its use.
+    match = batch["match"]
+    there = said["attention"].gather(-1, match.clamp(min=0)[..., None])[..., 0]
+    clear = (shown(batch["known"]) > 0.5)[:, :, None]
+    found = _mean(-torch.log(there + 1e-6), (match != NOWHERE) & clear)
     return {
-        "loss": distance + rank + 0.3 * heading + 0.3 * position,
+        "loss": distance + rank + 0.3 * heading + 0.3 * position + MATCH * found,
+        "match": found,
         "distance": distance,
         "rank": rank,
         "heading": heading,

@@ -161,11 +161,12 @@ class GoalDistanceNetwork(nn.Module):
         dict
             ``logits`` (.., bins); ``expected`` (..,), the expected distance on the scale of the
             bins; ``heading`` (.., 2), cosine and sine of the goal camera's direction in the
-            panorama, and ``position`` (.., 2) metres to the goal ahead and to the left of it.
+            panorama, and ``position`` (.., 2) metres to the goal ahead and to the left of it;
+            ``attention`` (.., 96, 384), where the first head looked for each of the goal's cells.
         """
         tokens = cells.flatten(3).transpose(2, 3)  # (B, K, 384, C)
         goals = goal_cells.flatten(3).transpose(2, 3)  # (B, G, 96, C)
-        found = self._look_up(tokens, goals)  # (B, G, K, 96, heads, depth + 4)
+        found, attention = self._look_up(tokens, goals)  # (B, G, K, 96, heads, depth + 4)
         tokens, goals = tokens[..., _WAVES:], goals[..., _WAVES:]
         notes, where = found[..., : self.depth], found[..., self.depth :]
         strength = where[..., 3]
@@ -202,10 +203,21 @@ class GoalDistanceNetwork(nn.Module):
         logits = out[..., :BINS] - 0.5 * ((bins - said) / _SPREAD) ** 2
         position = out[..., BINS:]
         expected = (torch.softmax(logits, dim=-1) * bins).sum(-1)
-        return {"logits": logits, "expected": expected, "heading": heading, "position": position}
+        return {
+            "logits": logits,
+            "expected": expected,
+            "heading": heading,
+            "position": position,
+            "attention": attention,
+        }
 
-    def _look_up(self, tokens: torch.Tensor, goals: torch.Tensor) -> torch.Tensor:
-        """Return what each goal cell finds: notes, cosine and sine, elevation, likeness."""
+    def _look_up(
+        self, tokens: torch.Tensor, goals: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return what each goal cell finds, and where the first head looked.
+
+        Found are notes, cosine and sine, elevation, likeness.
+        """
         heads = (self.heads, self.depth)
         key = functional.normalize(parted(self.match(tokens), 3, *heads), dim=-1)
         query = functional.normalize(parted(self.match(goals), 3, *heads), dim=-1)
@@ -221,11 +233,13 @@ class GoalDistanceNetwork(nn.Module):
         keys = key.permute(0, 1, 3, 4, 2).flatten(0, 2)  # (B K heads, depth, N)
         asked = (query * self.sharpness.exp()[:, None]).permute(0, 3, 1, 2, 4).flatten(2, 3)
         asked = asked[:, None].expand(b, k, self.heads, g * m, self.depth).flatten(0, 2)
-        read = torch.softmax(torch.bmm(asked, keys), dim=-1) @ value
+        attention = torch.softmax(torch.bmm(asked, keys), dim=-1)
+        read = attention @ value
+        looked = parted(parted(attention, 0, b, k, self.heads), 3, g, m)[:, :, 0].transpose(1, 2)
         read = parted(parted(read, 0, b, k, self.heads), 3, g, m)
         read = read.permute(0, 3, 1, 4, 2, 5)  # (B, G, K, M, heads, ...)
         alike = (read[..., -self.depth :] * query[:, :, None]).sum(-1, keepdim=True)
-        return torch.cat([read[..., : -self.depth], alike], dim=-1)
+        return torch.cat([read[..., : -self.depth], alike], dim=-1), looked
 
 
 def unlikeness(likeness: torch.Tensor) -> torch.Tensor:

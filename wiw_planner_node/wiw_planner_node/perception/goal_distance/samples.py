@@ -21,7 +21,9 @@ from wiw_planner_node.perception.goal_distance.likeness import (
     likeness,
     place_colours,
 )
+from wiw_planner_node.perception.goal_distance.matches import CELLS, NOWHERE, Cells, matching_cells
 
+KINDS = ("places", "navigation")
 CLUSTERS, PER_CLUSTER, GOALS = 2, 4, 4
 NEAR_M = 1.1
 """Places of one cluster are at most this far from its first: what a plan can reach."""
@@ -44,13 +46,14 @@ class Tour:
 
 
 class PlaceSamples:
-    """Places and goals of the trajectories of a navigation dataset.
+    """Places and goals of the trajectories of a dataset of places, or of navigation.
 
     A sample holds 8 places in two clusters and 4 goals of one trajectory: ``places``
     (8, 48, 128, 3) uint8, ``goals`` (4, 48, 32, 3) uint8, ``known`` (4, 48, 32) bool,
     ``likeness`` (4, 8, 16, 3) float32, ``metres`` (4, 8) float32 geodesic, ``position`` (4, 8, 2)
     float32 metres to the goal ahead and to the left in the panorama's frame, ``turn`` (4, 8)
-    float32 the goal camera's heading in it in radians.
+    float32 the goal camera's heading in it in radians, ``match`` (4, 8, 96) int64 where each
+    cell of a goal is seen in a panorama, see :func:`matching_cells`.
 
     Parameters
     ----------
@@ -59,10 +62,10 @@ class PlaceSamples:
     """
 
     def __init__(self, data: Dataset, *, held_out_scenes: bool, plain: bool = False) -> None:
-        if data.manifest.kind != "navigation":
+        if data.manifest.kind not in KINDS:
             raise WiwError(
                 ErrorCode.BAD_PARAMETER,
-                f"The dataset holds '{data.manifest.kind}' trajectories, not navigation.",
+                f"The dataset is of kind '{data.manifest.kind}', not {' or '.join(KINDS)}.",
             )
         self.plain, self.moved = plain, False
         self.tours = [
@@ -121,7 +124,24 @@ class PlaceSamples:
             "metres": tour.geodesic_m[np.ix_(goals, places)].astype(np.float32),
             "position": np.stack([ahead, left], axis=-1).astype(np.float32),
             "turn": turn.astype(np.float32),
+            "match": self._matches(tour, goals, [h for *_, h in photos], places, rolls),
         }
+
+    @staticmethod
+    def _matches(
+        tour: Tour, goals: Cells, headings: list[float], places: Cells, rolls: Cells
+    ) -> Cells:
+        """Return (goals, places, 96) of :func:`matching_cells`; nowhere without depth."""
+        if tour.depth is None:
+            return np.full((len(goals), len(places), CELLS), NOWHERE, np.int64)
+        rows = [
+            matching_cells(
+                tour.pose[j], tour.depth[j], heading, tour.pose[i], tour.depth[i], int(roll)
+            )
+            for j, heading in zip(goals, headings)
+            for i, roll in zip(places, rolls)
+        ]
+        return np.stack(rows).reshape(len(goals), len(places), CELLS)
 
     def _place(self, tour: Tour, index: int, rng: np.random.Generator) -> Rgb:
         """Return the panorama at a place; half of them moved there from a place near by."""
