@@ -68,11 +68,7 @@ def collect(
             tell = progress or (lambda done, total: None)
             tell(len(shards), len(jobs))
             left = [job for job in jobs if job not in shards]
-            count = min(workers or os.cpu_count() or 1, len({job.scene for job in left}))
-            made = (
-                _alone(sampler, folder, left) if count <= 1 else _crew(wanted, folder, left, count)
-            )
-            for job, shard in made:
+            for job, shard in _made(wanted, sampler, folder, left, workers):
                 shards[job] = shard
                 tell(len(shards), len(jobs))
         finally:
