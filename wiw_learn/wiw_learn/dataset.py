@@ -147,6 +147,31 @@ class Dataset:
         """Every scene's seed, sorted."""
         return tuple(sorted({shard.scene for shard in self.manifest.shards}))
 
+    def part(self, kind: str, *, judged: bool) -> Iterator[tuple[Shard, Trajectory]]:
+        """Yield the trajectories of the scenes to train on, or of those held out to judge by.
+
+        Raises
+        ------
+        WiwError
+            ``BAD_PARAMETER`` if the dataset is of another kind, or has no such scene.
+        """
+        if self.manifest.kind != kind:
+            raise WiwError(
+                ErrorCode.BAD_PARAMETER,
+                f"This recipe learns from {kind}, not from a dataset of {self.manifest.kind}.",
+            )
+        shards = self.manifest.shards
+        numbers = [k for k, shard in enumerate(shards) if held_out(shard.scene) is judged]
+        if not numbers:
+            which = "held-out" if judged else "training"
+            raise WiwError(
+                ErrorCode.BAD_PARAMETER,
+                f"The dataset has no {which} scene.",
+                "Collect more scenes: one in ten is held out.",
+            )
+        for k in numbers:
+            yield shards[k], self.trajectory(k)
+
     def trajectory(self, index: int, names: Sequence[str] = ()) -> Trajectory:
         """Return one trajectory's arrays: those named, all if none is.
 

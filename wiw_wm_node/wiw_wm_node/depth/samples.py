@@ -10,9 +10,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from wiw_core.errors import ErrorCode, WiwError
 from wiw_core.observation import Rgb
-from wiw_learn.dataset import Dataset, held_out
+from wiw_learn.dataset import Dataset
 from wiw_wm_node import views
 
 
@@ -40,26 +39,10 @@ def looks(data: Dataset, size: tuple[int, int], stride: int, *, judged: bool) ->
     WiwError
         ``BAD_PARAMETER`` if the dataset is not of navigation, or has no such scene.
     """
-    manifest = data.manifest
-    if manifest.kind != "navigation":
-        raise WiwError(
-            ErrorCode.BAD_PARAMETER,
-            f"The depth estimator learns from navigation, not from a dataset of {manifest.kind}.",
-        )
     found = []
-    for index, shard in enumerate(manifest.shards):
-        if held_out(shard.scene) is not judged:
-            continue
-        arrays = data.trajectory(index)
+    for shard, arrays in data.part("navigation", judged=judged):
         for rgb, depth in zip(arrays["panorama"][::stride], arrays["depth"][::stride]):
             found.append(Look(shard.scene, views.resized(rgb, size), _nearest(depth, size)))
-    if not found:
-        which = "held-out" if judged else "training"
-        raise WiwError(
-            ErrorCode.BAD_PARAMETER,
-            f"The dataset has no {which} scene.",
-            "Collect more scenes: one in ten is held out.",
-        )
     return found
 
 

@@ -10,11 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from wiw_core.cameras.panorama import roll_yaw
-from wiw_core.errors import ErrorCode, WiwError
 from wiw_core.geometry import Pose2
 from wiw_core.observation import Rgb
 from wiw_core.plans import NAVIGATION_DELTA
-from wiw_learn.dataset import Dataset, held_out
+from wiw_learn.dataset import Dataset
 from wiw_wm_node import views
 
 Array = npt.NDArray[np.float64]
@@ -65,27 +64,11 @@ def walks(data: Dataset, size: tuple[int, int], *, judged: bool) -> list[Walk]:
     WiwError
         ``BAD_PARAMETER`` if the dataset is not of navigation, or has no such scene.
     """
-    manifest = data.manifest
-    if manifest.kind != "navigation":
-        raise WiwError(
-            ErrorCode.BAD_PARAMETER,
-            f"The direct model learns from navigation, not from a dataset of {manifest.kind}.",
-        )
     found = []
-    for index, shard in enumerate(manifest.shards):
-        if held_out(shard.scene) is not judged:
-            continue
-        arrays = data.trajectory(index)
+    for shard, arrays in data.part("navigation", judged=judged):
         small = np.stack([views.resized(image, size) for image in arrays["panorama"]])
-        actions = tuple(manifest.actions[k] for k in arrays["action"])
+        actions = tuple(data.manifest.actions[k] for k in arrays["action"])
         found.append(Walk(shard.scene, small, actions, arrays["collided"]))
-    if not found:
-        which = "held-out" if judged else "training"
-        raise WiwError(
-            ErrorCode.BAD_PARAMETER,
-            f"The dataset has no {which} scene.",
-            "Collect more scenes: one in ten is held out.",
-        )
     return found
 
 
