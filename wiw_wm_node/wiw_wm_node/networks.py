@@ -11,12 +11,14 @@ from torch import nn
 from torch.nn import functional as F
 
 from wiw_core.errors import ErrorCode, WiwError
+from wiw_learn.weights import choose
 
+PACKAGE = "wiw_wm_node"
 _GROUPS = 8
 _Network = TypeVar("_Network", bound=nn.Module)
 
 
-def loaded(
+def _loaded(
     make: Callable[..., _Network],
     options: Sequence[str],
     tensors: Mapping[str, torch.Tensor],
@@ -46,6 +48,24 @@ def loaded(
             "Name other weights, or train them again.",
         ) from error
     return network.eval()
+
+
+def trained(
+    make: Callable[..., _Network], options: Sequence[str], name: str, weights: str
+) -> tuple[_Network, str]:
+    """Return the network of this package's weights ``name``, or of others, and their revision.
+
+    ``weights`` is as :func:`wiw_learn.weights.choose` takes it; ``make`` makes the network from
+    those of the card's options that are named in ``options``.
+
+    Raises
+    ------
+    WiwError
+        ``MODEL_UNAVAILABLE`` without weights; ``RECORD_CORRUPT`` if they are not the card's, or
+        those of another network.
+    """
+    tensors, card = choose(PACKAGE, name, weights)
+    return _loaded(make, options, tensors, card), str(card["sha256"])[:12]
 
 
 def padded(image: torch.Tensor, columns: int, rows: int = 0) -> torch.Tensor:

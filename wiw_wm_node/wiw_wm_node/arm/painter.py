@@ -6,15 +6,14 @@ import numpy as np
 import torch
 
 from wiw_core.observation import Rgb
-from wiw_learn.weights import choose
 from wiw_wm_node.arm.layers import layers
 from wiw_wm_node.arm.look import Look
 from wiw_wm_node.arm.maps import SIZE, inputs_of
 from wiw_wm_node.arm.network import OPTIONS, ArmNetwork, composed
 from wiw_wm_node.arm.path import Path
-from wiw_wm_node.networks import loaded
+from wiw_wm_node.networks import trained
 
-PACKAGE, NAME = "wiw_wm_node", "arm"
+NAME = "arm"
 
 
 class Painter:
@@ -35,9 +34,7 @@ class Painter:
     """
 
     def __init__(self, weights: str = "") -> None:
-        tensors, card = choose(PACKAGE, NAME, weights)
-        self._network = loaded(ArmNetwork, OPTIONS, tensors, card)
-        self.revision = str(card["sha256"])[:12]
+        self._network, self.revision = trained(ArmNetwork, OPTIONS, NAME, weights)
 
     def imagine(self, look: Look, path: Path) -> tuple[Rgb, float]:
         """Return the frame (H, W, 3) at the path's end, and how many of its pixels are right.

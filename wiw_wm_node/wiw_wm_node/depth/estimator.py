@@ -8,7 +8,7 @@ import numpy as np
 from wiw_core.errors import ErrorCode, WiwError
 from wiw_core.observation import Depth, Rgb
 
-PACKAGE, NAME = "wiw_wm_node", "depth"
+NAME = "depth"
 
 
 class Estimator:
@@ -26,13 +26,10 @@ class Estimator:
     """
 
     def __init__(self, weights: str = "") -> None:
-        from wiw_learn.weights import choose
         from wiw_wm_node.depth.network import OPTIONS, DepthNetwork
-        from wiw_wm_node.networks import loaded
+        from wiw_wm_node.networks import trained
 
-        tensors, card = choose(PACKAGE, NAME, weights)
-        self._network = loaded(DepthNetwork, OPTIONS, tensors, card)
-        self.revision = str(card["sha256"])[:12]
+        self._network, self.revision = trained(DepthNetwork, OPTIONS, NAME, weights)
 
     def depth(self, rgb: Rgb) -> Depth:
         """Return the (H, W) float32 metres along the rays of an (H, W, 3) uint8 panorama.

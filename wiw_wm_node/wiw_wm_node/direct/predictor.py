@@ -6,12 +6,11 @@ import numpy as np
 import torch
 
 from wiw_core.observation import Rgb
-from wiw_learn.weights import choose
 from wiw_wm_node import views
 from wiw_wm_node.direct.network import OPTIONS, DirectNetwork
-from wiw_wm_node.networks import loaded
+from wiw_wm_node.networks import trained
 
-PACKAGE, NAME = "wiw_wm_node", "direct"
+NAME = "direct"
 
 
 class Predictor:
@@ -27,9 +26,7 @@ class Predictor:
     """
 
     def __init__(self, weights: str = "") -> None:
-        tensors, card = choose(PACKAGE, NAME, weights)
-        self._network = loaded(DirectNetwork, OPTIONS, tensors, card)
-        self.revision = str(card["sha256"])[:12]
+        self._network, self.revision = trained(DirectNetwork, OPTIONS, NAME, weights)
 
     def predict(self, now: Rgb, motion_m: tuple[float, float]) -> Rgb:
         """Return the (H, W, 3) panorama after a motion, with the heading of ``now``.

@@ -8,7 +8,7 @@ import numpy as np
 from wiw_wm_node.warp.inpaint.features import features
 from wiw_wm_node.warp.warped import Frame, Warped
 
-PACKAGE, NAME = "wiw_wm_node", "warp"
+NAME = "warp"
 
 
 class InpaintFill:
@@ -29,13 +29,10 @@ class InpaintFill:
     """
 
     def __init__(self, weights: str = "") -> None:
-        from wiw_learn.weights import choose
-        from wiw_wm_node.networks import loaded
+        from wiw_wm_node.networks import trained
         from wiw_wm_node.warp.inpaint.network import OPTIONS, Inpainter
 
-        tensors, card = choose(PACKAGE, NAME, weights)
-        self._network = loaded(Inpainter, OPTIONS, tensors, card)
-        self.revision = str(card["sha256"])[:12]
+        self._network, self.revision = trained(Inpainter, OPTIONS, NAME, weights)
 
     def __call__(self, warped: Warped) -> Frame:
         """Return the frame; the same picture gives the same bits."""
