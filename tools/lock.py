@@ -2,7 +2,7 @@
 
     pip install --dry-run --ignore-installed --report report.json \\
         -r requirements-ros.txt -r requirements-torch.txt \\
-        -r requirements.txt -r requirements-dev.txt
+        -r requirements.txt -r requirements-extras.txt -r requirements-dev.txt
     python tools/lock.py report.json
 
 ``pip freeze`` will not do: some ROS wheels also install unprefixed metadata under foreign names.

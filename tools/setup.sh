@@ -35,7 +35,7 @@ if [ "$(cat "$stamps/pip" 2>/dev/null)" != "$key" ]; then
   if "$venv/bin/python" -c 'import sys,platform;sys.exit((sys.version_info[:2],platform.machine())!=((3,11),"x86_64"))' && [ -f "$lock" ]; then
     "$venv/bin/pip" install -qq --disable-pip-version-check --require-hashes --no-deps -r "$lock" 2>&1 | grep -v "neither a file nor a directory" || true
   else
-    "$venv/bin/pip" install -qq --disable-pip-version-check -r requirements-ros.txt -r requirements-torch.txt -r requirements.txt -r requirements-dev.txt 2>&1 | grep -v "neither a file nor a directory" || true
+    "$venv/bin/pip" install -qq --disable-pip-version-check -r requirements-ros.txt -r requirements-torch.txt -r requirements.txt -r requirements-extras.txt -r requirements-dev.txt 2>&1 | grep -v "neither a file nor a directory" || true
   fi
   "$venv/bin/python" -c 'import rclpy, mujoco, cv2, torch' || { say "the packages did not install; see above"; exit 1; }
   "$venv/bin/python" tools/ros_prefix.py
