@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from wiw.checking import check
+
 DOCS = Path(__file__).parents[2] / "docs"
 
 
@@ -31,6 +33,8 @@ def test_the_example_world_model_is_a_world_model(tmp_path):
     text = (DOCS / "add-a-world-model.md").read_text()
     blocks = dict(re.findall(r"`([\w/.]+)`:\n\n```python\n(.*?)```", text, re.DOTALL))
     (tmp_path / "fog.py").write_text(blocks["my_models/fog.py"])
+    outcomes = list(check("model", f"{tmp_path / 'fog.py'}:FogModel"))
+    assert outcomes and not any(outcome.broken for outcome in outcomes)
     code = blocks["test/test_fog.py"].replace("my_models.fog", "fog")
     code += "\n\ntest_fog_is_a_world_model()\n"
     done = subprocess.run(

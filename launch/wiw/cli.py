@@ -12,7 +12,7 @@ from rich.table import Table
 
 from wiw import arms, policies
 from wiw.arms import DEFAULT_ARMS
-from wiw.commands import collect, measure, study, train
+from wiw.commands import check, collect, measure, study, train
 from wiw.study import Settings, load
 from wiw_core.errors import WiwError, describe
 
@@ -94,19 +94,10 @@ def list_(
 ) -> None:
     """List what is installed, and say why when something cannot be used here."""
     from wiw import inventory
+    from wiw.commands.listing import table
 
     for name in [section] if section else inventory.EVERYTHING:
-        table = Table(
-            title=name, title_justify="left", title_style="bold", box=None, pad_edge=False
-        )
-        for heading in ("name", "what it is", "from"):
-            table.add_column(
-                heading, style="cyan" if heading == "name" else "", no_wrap=heading == "name"
-            )
-        for item in inventory.section(name):
-            summary = f"[red]not usable:[/red] {item.problem}" if item.problem else item.summary
-            table.add_row(item.name, summary, f"[dim]{item.origin}[/dim]")
-        console.print(table)
+        console.print(table(name, details=bool(section)))
         console.print()
 
 
@@ -298,6 +289,7 @@ app.command("collect", epilog=collect.EPILOG)(collect.collect)
 app.command("train", epilog=train.EPILOG)(train.train)
 app.command("measure", epilog=measure.EPILOG)(measure.measure)
 app.command("study", epilog=study.EPILOG)(study.study)
+app.command("check", epilog=check.EPILOG)(check.check)
 
 
 def main() -> None:

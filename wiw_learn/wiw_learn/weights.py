@@ -64,6 +64,17 @@ def shelf(package: str) -> Traversable:
     return resources.files(package) / "weights"
 
 
+def missing(package: str, *names: str) -> str:
+    """Return a sentence that names the first of these shipped weights that is not there, or ''.
+
+    It only looks: a changed byte is found when they are loaded.
+    """
+    for name in names:
+        if not (shelf(package) / (name + SUFFIX)).is_file():
+            return f"Its weights '{name}' are not there: wiw train {name} --ship."
+    return ""
+
+
 def load(
     folder: Path | Traversable, name: str, *, config: str = ""
 ) -> tuple[Tensors, dict[str, Any]]:

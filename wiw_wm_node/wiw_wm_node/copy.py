@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from typing import ClassVar
 
 import numpy as np
 
+from wiw_core.catalogue import ModelSheet
 from wiw_core.rollouts import ModelInfo, Rollout, RolloutRequest
 from wiw_wm_node import views
 
@@ -22,6 +24,10 @@ class CopyModel:
         Size of panoramas in pixels; ``width`` is a multiple of 16. A perspective view keeps its
         shape, at that height.
     """
+
+    sheet: ClassVar[ModelSheet] = ModelSheet(
+        height=views.HEIGHT, width=views.WIDTH, source="nothing to load"
+    )
 
     def __init__(self, height: int = views.HEIGHT, width: int = views.WIDTH) -> None:
         self._size = views.checked_size(height, width)

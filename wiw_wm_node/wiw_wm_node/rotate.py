@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from typing import ClassVar
 
 import numpy as np
 
 from wiw_core.arm import ARM
 from wiw_core.cameras.panorama import roll_yaw
+from wiw_core.catalogue import ModelSheet
 from wiw_core.errors import ErrorCode, WiwError
 from wiw_core.observation import Projection
 from wiw_core.plans import Plan, camera_path
@@ -29,6 +31,10 @@ class RotateModel:
         Size of panoramas in pixels; ``width`` is a multiple of 16, so that every turn is exact. A
         perspective view keeps its shape, at that height.
     """
+
+    sheet: ClassVar[ModelSheet] = ModelSheet(
+        height=views.HEIGHT, width=views.WIDTH, source="nothing to load"
+    )
 
     def __init__(self, height: int = views.HEIGHT, width: int = views.WIDTH) -> None:
         self._size = views.checked_size(height, width)

@@ -6,9 +6,11 @@ import os
 import threading
 import time
 from collections.abc import Iterator
+from typing import ClassVar
 
 import numpy as np
 
+from wiw_core.catalogue import ModelSheet
 from wiw_core.errors import ErrorCode, WiwError
 from wiw_core.fakes.faults import FakeCrash, chosen_fault
 from wiw_core.observation import Projection, Rgb
@@ -52,6 +54,8 @@ class FakeWorldModel:
     value : bool
         Also return a value per frame: the mean red of the frame, 0 to 1.
     """
+
+    sheet: ClassVar[ModelSheet] = ModelSheet(source="a fake")
 
     def __init__(
         self,

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import ClassVar
 
 import numpy as np
 
 from wiw_core.arm import target_of
+from wiw_core.catalogue import ModelSheet
 from wiw_core.errors import ErrorCode, WiwError
 from wiw_core.observation import Observation, Projection, View
 from wiw_core.plans import Action
 from wiw_core.rollouts import ModelInfo, Rollout, RolloutRequest
+from wiw_learn.weights import missing
 from wiw_wm_node import views
 from wiw_wm_node.arm.look import look_of
 from wiw_wm_node.arm.path import Hand, Step, path_of
@@ -43,6 +47,10 @@ class ArmModel:
         ``BAD_PARAMETER`` for a size out of its range; ``MODEL_UNAVAILABLE`` without weights;
         ``RECORD_CORRUPT`` if they are not the card's.
     """
+
+    sheet: ClassVar[ModelSheet] = ModelSheet(
+        ("tool_poses",), SIZE, SIZE, missing=partial(missing, "wiw_wm_node", "arm")
+    )
 
     def __init__(self, size: int = SIZE, weights: str = "") -> None:
         from wiw_wm_node.arm.painter import Painter

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import lru_cache, partial
+from typing import ClassVar
 
 import numpy as np
 
 from wiw_core.cameras.panorama import roll_yaw
+from wiw_core.catalogue import ModelSheet
 from wiw_core.errors import ErrorCode, WiwError
 from wiw_core.geometry import Pose2
 from wiw_core.observation import Observation, Projection, Rgb
 from wiw_core.plans import camera_path
 from wiw_core.rollouts import ModelInfo, Rollout, RolloutRequest
+from wiw_learn.weights import missing
 from wiw_wm_node import views
 
 _FRAMES_SHARED = 64  # frames kept for plans that begin alike
@@ -37,6 +40,10 @@ class DirectModel:
     WiwError
         ``MODEL_UNAVAILABLE`` without weights; ``RECORD_CORRUPT`` if they are not the card's.
     """
+
+    sheet: ClassVar[ModelSheet] = ModelSheet(
+        height=views.HEIGHT, width=views.WIDTH, missing=partial(missing, "wiw_wm_node", "direct")
+    )
 
     def __init__(
         self, height: int = views.HEIGHT, width: int = views.WIDTH, weights: str = ""

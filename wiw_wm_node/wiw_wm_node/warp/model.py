@@ -6,15 +6,18 @@ import math
 import time
 from collections.abc import Iterator
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
+from typing import ClassVar
 
 import numpy as np
 
 from wiw_core.cameras.panorama import roll_yaw
+from wiw_core.catalogue import ModelSheet
 from wiw_core.errors import ErrorCode, WiwError, unknown_name
 from wiw_core.geometry import Pose2
 from wiw_core.plans import FORWARD_M, Plan, camera_path
 from wiw_core.rollouts import ModelInfo, Rollout, RolloutRequest
+from wiw_learn.weights import missing
 from wiw_wm_node import views
 from wiw_wm_node.warp.depths import make_depth
 from wiw_wm_node.warp.fill import Fill, push_pull_fill
@@ -64,6 +67,10 @@ class WarpModel:
         ``BAD_PARAMETER``; ``MODEL_UNAVAILABLE`` without weights; ``RECORD_CORRUPT`` if they are not
         the card's.
     """
+
+    sheet: ClassVar[ModelSheet] = ModelSheet(
+        height=views.HEIGHT, width=views.WIDTH, missing=partial(missing, "wiw_wm_node", "warp")
+    )
 
     def __init__(
         self,
