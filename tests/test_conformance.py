@@ -31,11 +31,40 @@ from wiw_core.registry import (
     WORLD_MODELS,
     Registry,
 )
+from wiw_planner_node.clients.fake_server import FakePolicyServer
+from wiw_planner_node.clients.server import ENDPOINT_VARIABLE as POLICY_VARIABLE
+from wiw_planner_node.vlm.endpoint import ENDPOINT_VARIABLE
+from wiw_planner_node.vlm.stub import StubServer, obliging
 from wiw_ros.clients import Liveness, RosEnvironment, RosWorldModel
+from wiw_wm_node.runway.stub import RunwayStub
+from wiw_wm_node.video import tiny
+from wiw_wm_node.video.model import VideoModel
 
 SMALL = {"panorama_height": 72, "panorama_width": 128, "front_size": 64}
-PARAMETERS: dict[str, dict[str, Any]] = {"mujoco": SMALL, "tabletop": {"image_size": 64}}
+PARAMETERS: dict[str, dict[str, Any]] = {
+    "mujoco": SMALL,
+    "tabletop": {"image_size": 64},
+    "openpi": {"seed_key": "seed"},  # without one a server's samples do not repeat
+    "nwm": {"weights": "tiny", "steps": 3, "batch": 1},
+    "svd_action": {"frames": 14, "width": 128},  # one frame per action, noise that can be turned
+}
 """What makes a plugin quick enough to be checked; any other one is checked as it comes."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def language_model() -> Iterator[None]:
+    """A stub on this machine that answers every policy with a language model, always legally."""
+    with pytest.MonkeyPatch.context() as patch, StubServer(obliging) as stub:
+        patch.setenv(ENDPOINT_VARIABLE, stub.url)
+        yield
+
+
+@pytest.fixture(scope="module", autouse=True)
+def policy_server() -> Iterator[None]:
+    """A fake policy server on this machine, for the clients of others."""
+    with pytest.MonkeyPatch.context() as patch, FakePolicyServer() as fake:
+        patch.setenv(POLICY_VARIABLE, fake.url)
+        yield
 
 
 def plugins(kind: Any) -> list[str]:
@@ -65,34 +94,61 @@ def test_every_environment_keeps_its_contract(name: str) -> None:
     check_environment(Registry(ENVIRONMENTS).create(name, **PARAMETERS.get(name, {})))
 
 
+def parameters_of(name: str) -> dict[str, Any]:
+    """Return what makes a world model quick: of a video model, an untrained tiny pipeline."""
+    video = issubclass(Registry(WORLD_MODELS).get(name).load(), VideoModel)
+    return {**(tiny.SMALL if video else {}), **PARAMETERS.get(name, {})}
+
+
+@pytest.fixture(scope="module")
+def stubs() -> Iterator[dict[str, dict[str, Any]]]:
+    """Return the parameters of plugins that stand for a service: each talks to a stub of it."""
+    with RunwayStub() as runway, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RUNWAYML_API_SECRET", "a stub takes any")
+        quick = {"url": runway.url, "hosts": ("127.0.0.1",), "poll_s": 0.01, "duration_s": 2}
+        yield {"runway": {"send_images": True, "max_credits": 1e6, "height": 96, **quick}}
+
+
 @pytest.mark.parametrize("name", plugins(WORLD_MODELS))
-def test_every_world_model_keeps_its_contract(name: str) -> None:
-    model = Registry(WORLD_MODELS).create(name)
-    arm_alone = set(model.info.controls) == {ARM_CONTROL}
+def test_every_world_model_keeps_its_contract(name: str, stubs: dict[str, dict[str, Any]]) -> None:
+    parameters = {**parameters_of(name), **stubs.get(name, {})}
+    arm_alone = set(Registry(WORLD_MODELS).get(name).load().sheet.controls) == {ARM_CONTROL}
     for make in contexts("push_buttons" if arm_alone else "ignav"):
+        model = Registry(WORLD_MODELS).create(name, **parameters)
+        levels = (
+            1 if isinstance(model, VideoModel) else 0
+        )  # a batch rounds otherwise than one alone
         request = example_request(make())
-        check_world_model(model, lambda request=request: request)
+        check_world_model(model, lambda request=request: request, levels=levels)
 
 
-def served(role: str, name: str) -> list[str]:
-    """Return the tasks with the actions of those whose default it is; the fake room's if none."""
+def served(kind: Any, role: str, name: str) -> list[str]:
+    """Return the tasks that the plugin's class says it serves, else those like its default ones.
+
+    Those are the tasks with the actions of the ones whose default it is; without any, the fake
+    room's.
+    """
+    own = getattr(Registry(kind).get(name).load(), "serves", ())
+    if own:
+        return list(own)
     tasks = {task: Registry(TASKS).create(task) for task in plugins(TASKS)}
-    own = [t.actions for t in tasks.values() if getattr(t, role) == name] or [NAVIGATION]
-    return [task for task, definition in tasks.items() if definition.actions in own]
+    actions = [t.actions for t in tasks.values() if getattr(t, role) == name] or [NAVIGATION]
+    return [task for task, definition in tasks.items() if definition.actions in actions]
 
 
 @pytest.mark.parametrize(
     ("name", "task"),
-    [(name, task) for name in plugins(PROPOSERS) for task in served("proposer", name)],
+    [(name, task) for name in plugins(PROPOSERS) for task in served(PROPOSERS, "proposer", name)],
 )
 def test_every_proposer_keeps_its_contract(name: str, task: str) -> None:
     for make in contexts(task):
-        check_proposer(Registry(PROPOSERS).create(name), make)
+        check_proposer(Registry(PROPOSERS).create(name, **PARAMETERS.get(name, {})), make)
 
 
 @pytest.mark.parametrize("name", plugins(REVISERS))
 def test_every_reviser_keeps_its_contract_in_a_task_that_it_serves(name: str) -> None:
-    tasks = [t for t in plugins(TASKS) if Registry(TASKS).create(t).reviser == name]
+    own = list(getattr(Registry(REVISERS).get(name).load(), "serves", ()))
+    tasks = own or [t for t in plugins(TASKS) if Registry(TASKS).create(t).reviser == name]
     for task in tasks or FakeEnvironment().tasks():
         for make in contexts(task):
             model = Registry(WORLD_MODELS).create("copy")  # it imagines any view

@@ -20,8 +20,13 @@ setup(
         "wiw.proposers": [
             "arm = wiw_planner_node.proposers.arm:ArmProposer",
             "around = wiw_planner_node.proposers.around:AroundProposer",
+            "cem = wiw_planner_node.proposers.cem:CemProposer",
+            "cem_arm = wiw_planner_node.proposers.cem_arm:CemArmProposer",
             "explore = wiw_planner_node.proposers.explore:ExploreProposer",
             "heuristic = wiw_planner_node.proposers.heuristic:HeuristicProposer",
+            "openpi = wiw_planner_node.clients.openpi:OpenPiProposer",
+            "trajectory = wiw_planner_node.clients.trajectory:TrajectoryProposer",
+            "vlm = wiw_planner_node.vlm.policies:VlmProposer",
         ],
         "wiw.recipes": [
             "goal_distance = wiw_planner_node.perception.goal_distance.recipe:GoalDistanceRecipe",
@@ -29,8 +34,10 @@ setup(
         "wiw.revisers": [
             "arm = wiw_planner_node.revisers.arm:ArmReviser",
             "answer = wiw_planner_node.revisers.answer:AnswerReviser",
+            "perceptual = wiw_planner_node.revisers.perceptual:PerceptualReviser",
             "place = wiw_planner_node.revisers.place:PlaceReviser",
             "recognise = wiw_planner_node.revisers.recognise:RecogniseReviser",
+            "vlm = wiw_planner_node.vlm.policies:VlmReviser",
         ],
     },
 )

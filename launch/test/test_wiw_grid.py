@@ -189,6 +189,8 @@ def test_a_model_of_panoramas_has_no_row_where_there_is_none_and_the_study_says_
     assert serving.mismatch(navigation, warp) == "" and "panorama" in serving.mismatch(table, warp)
     assert serving.mismatch(table, arm) == "" and "arm" in serving.mismatch(navigation, arm)
     assert serving.mismatch(table, copy) == serving.mismatch(navigation, copy) == ""
+    body = ModelInfo("body", controls=("body_delta",), projection=Projection.PERSPECTIVE)
+    assert serving.mismatch(navigation, body) == "" and "body" in serving.mismatch(table, body)
 
     study = opened(tmp_path, SETTINGS)
     study.set_grid("ar", study.episodes["ar"], {"copy": serving.mismatch(table, warp)})
@@ -196,6 +198,22 @@ def test_a_model_of_panoramas_has_no_row_where_there_is_none_and_the_study_says_
     assert {job.arm for job in study.jobs() if job.task == "ar"} == {"none"}
     (said,) = study.left_out()
     assert said.startswith("ar: no row for copy: 'warp' imagines panoramas")
+
+
+def test_heavy_weights_are_loaded_before_the_first_request_and_not_for_a_question(monkeypatch):
+    class Heavy:
+        info, loads = ModelInfo("heavy"), 0
+
+        def load(self):
+            self.loads += 1
+
+        def close(self):
+            pass
+
+    heavy = Heavy()
+    monkeypatch.setattr(serving, "make_model", lambda model, parameters: heavy)
+    assert serving.model_info("heavy", (("some", "thing"),)) == heavy.info and not heavy.loads
+    assert serving.loaded_model("heavy", {}) is heavy and heavy.loads == 1
 
 
 def test_the_shipped_models_are_asked_what_they_can_serve():

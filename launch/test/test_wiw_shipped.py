@@ -8,9 +8,9 @@ from wiw_env_bridge.mujoco.apartment import TRAIN_SEEDS
 from wiw_learn import weights
 from wiw_learn.dataset import held_out
 from wiw_learn.training.card import metrics_of
-from wiw_learn.training.config import config_names, load_config
+from wiw_learn.training.config import load_config, shipped_names
 
-pytestmark = pytest.mark.parametrize("name", config_names())
+pytestmark = pytest.mark.parametrize("name", shipped_names())
 MOST_BYTES = 8_000_000
 
 

@@ -133,6 +133,8 @@ def _served(kind: str, name: str, plugin: Any) -> str:
     """Return a task that the plugin can be used in."""
     if kind == "model":
         return "push_buttons" if set(plugin.info.controls) == {ARM_CONTROL} else "ignav"
+    for task in getattr(plugin, "serves", ()):
+        return str(task)
     for task in Registry(TASKS).names():
         if getattr(Registry(TASKS).create(task), kind) == name:
             return task

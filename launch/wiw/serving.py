@@ -15,6 +15,8 @@ from wiw_core.rollouts import ModelInfo
 
 ARM_CONTROL, ARM_ACTION = "tool_poses", "tool_pose"
 """The control and the action of an arm: a model with no other control serves arms alone."""
+BODY_CONTROL, BODY_ACTION = "body_delta", "forward"
+"""The control and an action of a moving body: such a model serves no arm."""
 
 
 def serves(task: str, arms: Sequence[str]) -> dict[str, str]:
@@ -45,6 +47,8 @@ def mismatch(task: Task, info: ModelInfo) -> str:
         return f"'{info.name}' imagines panoramas, and this task has none"
     if set(info.controls) == {ARM_CONTROL} and ARM_ACTION not in task.actions:
         return f"'{info.name}' imagines a moving arm, and this task has none"
+    if set(info.controls) == {BODY_CONTROL} and BODY_ACTION not in task.actions:
+        return f"'{info.name}' imagines a moving body, and in this task the robot stands still"
     return ""
 
 
@@ -62,6 +66,17 @@ def make_model(model: str, parameters: Mapping[str, str]) -> WorldModel:
     texts = [f"{key}={value}" for key, value in parameters.items()]
     read = key_values(texts, "--arm", registry.get(model).load()) if texts else {}
     made: WorldModel = registry.create(model, **read)
+    return made
+
+
+def loaded_model(model: str, parameters: Mapping[str, str]) -> WorldModel:
+    """Return a registered world model whose weights are loaded: its first request has a deadline.
+
+    Raises as :func:`make_model`, and what loading raises.
+    """
+    made = make_model(model, parameters)
+    if hasattr(made, "load"):
+        made.load()
     return made
 
 

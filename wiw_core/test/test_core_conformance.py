@@ -264,6 +264,18 @@ def test_a_world_model_that_breaks_its_word_is_caught(broken, sentence):
         check_world_model(broken, request)
 
 
+def test_plans_computed_together_may_differ_by_the_levels_allowed_and_no_more():
+    check_world_model(Mixing(), request, levels=len(request().plans) - 1)
+    with pytest.raises(AssertionError, match="within 1 levels"):
+        check_world_model(Mixing(), request, levels=1)
+
+
+def test_levels_excuse_nothing_but_company():
+    for broken, sentence in ((Changing(), "same request twice"), (Sampling(), "last_frame_only")):
+        with pytest.raises(AssertionError, match=sentence):
+            check_world_model(broken, request, levels=255)
+
+
 # Policies -------------------------------------------------------------------------------------
 
 

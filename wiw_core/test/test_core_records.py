@@ -13,7 +13,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wiw_core import Policy, run_episode
-from wiw_core.decisions import Candidate, Decision, DecisionKind, EpisodeResult, EpisodeStatus
+from wiw_core.decisions import (
+    Candidate,
+    Decision,
+    DecisionKind,
+    EpisodeResult,
+    EpisodeStatus,
+    Exchange,
+)
 from wiw_core.errors import ErrorCode, WiwError
 from wiw_core.fakes.environment import FakeEnvironment
 from wiw_core.fakes.policy import FakeProposer, FakeReviser
@@ -84,6 +91,19 @@ candidates = st.builds(
 )
 
 
+exchanges = st.builds(
+    Exchange,
+    st.text(),
+    st.text(),
+    attempt=st.integers(1, 9),
+    pictures=st.integers(0, 48),
+    seconds=numbers,
+    code=st.sampled_from(sorted(ErrorCode)),
+    reason=st.text(),
+    reply=st.text(),
+)
+
+
 @given(
     st.builds(
         Decision,
@@ -97,6 +117,7 @@ candidates = st.builds(
         seconds=st.dictionaries(st.text(), numbers, max_size=3),
         frames_imagined=st.integers(0, 99),
         degraded=st.booleans(),
+        transcript=st.lists(exchanges, max_size=2).map(lambda v: tuple(v)),
     )
 )
 def test_any_decision_comes_back_value_exact(tmp_path_factory, decision):

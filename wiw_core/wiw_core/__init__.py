@@ -22,6 +22,7 @@ from wiw_core.decisions import (
     DecisionKind,
     EpisodeResult,
     EpisodeStatus,
+    Exchange,
     Transition,
 )
 from wiw_core.errors import ErrorCode, WiwError
@@ -58,6 +59,7 @@ __all__ = [
     "EpisodeResult",
     "EpisodeStatus",
     "ErrorCode",
+    "Exchange",
     "ModelInfo",
     "Observation",
     "Plan",

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 
-from wiw_core.decisions import Candidate, Decision, EpisodeResult, Transition
+from wiw_core.decisions import Candidate, Decision, EpisodeResult, Exchange, Transition
 from wiw_core.errors import ErrorCode
 from wiw_core.geometry import Pose2
 from wiw_core.observation import Episode, Observation
@@ -143,6 +143,26 @@ class PlanLimits:
     imagined: int = 0
 
 
+@dataclass
+class Notes:
+    """What a proposer and a reviser leave for the record of a decision, beside what they return.
+
+    Attributes
+    ----------
+    transcript : list of Exchange
+        What they asked of other programs, in the order of the replies.
+    degraded : bool
+        A named degradation was in force.
+    """
+
+    transcript: list[Exchange] = field(default_factory=list)
+    degraded: bool = False
+
+
+def _never() -> bool:
+    return False
+
+
 @dataclass(frozen=True)
 class DecisionContext:
     """All that a proposer and a reviser may use.
@@ -157,6 +177,11 @@ class DecisionContext:
         The decision before this one, in this episode.
     actions : mapping
         The actions the environment accepts.
+    notes : Notes
+        For the record; the loop takes them into the decision.
+    cancelled : callable
+        True once nobody waits for the decision any more; who takes long asks, and raises
+        ``CANCELLED``.
     """
 
     episode: Episode
@@ -166,6 +191,8 @@ class DecisionContext:
     actions: Mapping[str, ActionSpec]
     rng: np.random.Generator
     previous: Decision | None = None
+    notes: Notes = field(default_factory=Notes)
+    cancelled: Callable[[], bool] = _never
 
     @property
     def now(self) -> Observation:
@@ -175,12 +202,32 @@ class DecisionContext:
 
 @runtime_checkable
 class Proposer(Protocol):
-    """Suggests plans."""
+    """Suggests plans.
+
+    A class of proposers, or of revisers, may name the tasks it is made for in an attribute
+    ``serves``; without one it is taken to serve those whose default it is, or navigation.
+    """
 
     def propose(self, context: DecisionContext, count: int) -> list[Plan]:
         """Return 1 to ``count`` distinct plans of 1 to ``limits.horizon`` actions, best first.
 
         The first plan does not depend on ``count``: it is what a policy without a world model does.
+        """
+        ...
+
+
+@runtime_checkable
+class Refiner(Proposer, Protocol):
+    """A proposer that looks at what became of its plans, and suggests better ones."""
+
+    def refine(
+        self, context: DecisionContext, candidates: Sequence[Candidate], count: int
+    ) -> list[Plan]:
+        """Return 1 to ``count`` new plans for another round of imagination, or none to end.
+
+        It is asked after each round, and never without a world model. ``candidates`` are all that
+        were weighed so far in this decision, scored where they could be; a new plan is none of
+        them. All rounds of a decision share one deadline.
         """
         ...
 
@@ -202,6 +249,9 @@ class Reviser(Protocol):
 
     def revise(self, context: DecisionContext, candidates: Sequence[Candidate]) -> Decision:
         """Decide; rollouts are absent without a world model, and then the first plan is taken.
+
+        Once per round: after the first, ``candidates`` are the best so far and the new ones. A
+        decision holds all of them again, in order, or none.
 
         Raises ``NO_VALID_SCORE`` when there are rollouts and none could be scored.
         """

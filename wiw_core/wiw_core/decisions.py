@@ -46,13 +46,51 @@ def episode_status(success: bool, fault: ErrorCode, truncated: bool) -> EpisodeS
 
 @dataclass(frozen=True)
 class Candidate:
-    """One plan under consideration; ``score`` is higher-is-better, NaN when it was not scored."""
+    """One plan under consideration; ``score`` is higher-is-better, NaN when it was not scored.
+
+    ``round`` is 0 for what was proposed first; see :class:`wiw_core.contracts.Refiner`.
+    """
 
     plan: Plan
     rollout: Rollout | None = None
     score: float = math.nan
     reason: str = ""
     code: ErrorCode = ErrorCode.OK
+    round: int = 0
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """One question that a policy put to another program, such as a language model, and the reply.
+
+    Attributes
+    ----------
+    role : str
+        What was asked for, such as ``"propose"``.
+    server : str
+        Who was asked and where it runs: where the pictures went.
+    attempt : int
+        1 for the first try of a question.
+    pictures : int
+        How many were sent.
+    seconds : float
+        From request to reply.
+    code : ErrorCode
+        ``OK``, or why the reply could not be used.
+    reason : str
+        The same in a sentence; empty if it could be used.
+    reply : str
+        As it came, cut at a length that its client sets.
+    """
+
+    role: str
+    server: str
+    attempt: int = 1
+    pictures: int = 0
+    seconds: float = 0.0
+    code: ErrorCode = ErrorCode.OK
+    reason: str = ""
+    reply: str = ""
 
 
 @dataclass(frozen=True)
@@ -69,6 +107,8 @@ class Decision:
         The best answer so far and its probability; final when ``kind`` is ``ANSWER``.
     seconds : dict
         Seconds per stage.
+    transcript : tuple of Exchange
+        What other programs, such as a language model, were asked for it, and what they replied.
     """
 
     kind: DecisionKind
@@ -83,6 +123,7 @@ class Decision:
     seconds: dict[str, float] = field(default_factory=dict)
     frames_imagined: int = 0
     degraded: bool = False
+    transcript: tuple[Exchange, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -11,13 +11,14 @@ from contextlib import closing
 from dataclasses import replace
 from time import monotonic
 
-from wiw_core.contracts import DecisionContext, Environment, Recorder
+from wiw_core.contracts import DecisionContext, Environment, Notes, Recorder
 from wiw_core.decisions import Candidate, Decision, DecisionKind, EpisodeResult
 from wiw_core.errors import ErrorCode, WiwError
 from wiw_core.observation import Episode, Observation
 from wiw_core.plans import Plan, check_proposals, prolonged
 from wiw_core.policy import Policy, Stopwatch, decision_context
 from wiw_core.rollouts import RolloutRequest
+from wiw_core.rounds import Weighing
 
 __all__ = ["Policy", "decide", "decision_context", "run_episode"]
 
@@ -35,10 +36,13 @@ def decide(
     Raises
     ------
     WiwError
-        ``PROPOSAL_INVALID`` or an action's own code for a bad proposal; else what the proposer,
-        the world model or the reviser raises, unchanged.
+        ``PROPOSAL_INVALID`` or an action's own code for a bad proposal, ``CONTRACT_VIOLATION`` for
+        candidates lost by the reviser; else what proposer, world model or reviser raises,
+        unchanged.
     """
     watch, frames_imagined = Stopwatch(), 0
+    notes = Notes()
+    context = replace(context, notes=notes, cancelled=cancelled)
     decision = policy.reviser.glance(context)
     watch.lap("glance")
     if decision is None:
@@ -49,40 +53,43 @@ def decide(
         check_proposals(plans, context.actions, count, context.limits.horizon)
         watch.lap("propose")
 
-        candidates = [Candidate(plan) for plan in plans]
-        if imagining and policy.imagine is not None:
-            imagined = tuple(prolonged(plan, context.limits.imagined) for plan in plans)
-            request = RolloutRequest(
-                observations=context.history,
-                plans=imagined,
-                frames=tuple(len(plan) for plan in imagined),
-                episode=context.episode,
-                last_frame_only=policy.reviser.frames == "last",
-                seed=seed,
-                generation=generation,
-                deadline_s=monotonic() + policy.deadline_s,
-                cancelled=cancelled,
-            )
-            for rollout in policy.imagine.rollout(request):
-                candidates[rollout.plan_index] = Candidate(
-                    plans[rollout.plan_index], rollout, code=rollout.code, reason=rollout.message
+        weighing, deadline_s = Weighing(policy.reviser), monotonic() + policy.deadline_s
+        while plans:
+            candidates = [Candidate(plan) for plan in plans]
+            if imagining and policy.imagine is not None:
+                imagined = tuple(prolonged(plan, context.limits.imagined) for plan in plans)
+                request = RolloutRequest(
+                    observations=context.history,
+                    plans=imagined,
+                    frames=tuple(len(plan) for plan in imagined),
+                    episode=context.episode,
+                    last_frame_only=policy.reviser.frames == "last",
+                    seed=seed,
+                    generation=generation,
+                    deadline_s=deadline_s,
+                    cancelled=cancelled,
                 )
-                frames_imagined += len(rollout.frame_indices)
-            watch.lap("imagine")
-
-        decision = policy.reviser.revise(context, candidates)
-        decision = replace(
-            decision,
-            candidates=decision.candidates or tuple(candidates),
-            degraded=decision.degraded or (able and not imagining),
-        )
-        watch.lap("revise")
+                for rollout in policy.imagine.rollout(request):
+                    k = rollout.plan_index
+                    candidates[k] = Candidate(
+                        plans[k], rollout, code=rollout.code, reason=rollout.message
+                    )
+                    frames_imagined += len(rollout.frame_indices)
+                watch.lap("imagine")
+            decision = weighing.weigh(context, candidates)
+            watch.lap("revise")
+            plans = weighing.refined(policy.proposer, context, count) if imagining else []
+            watch.lap("propose")
+        assert decision is not None  # there was at least one round
+        decision = replace(decision, degraded=decision.degraded or (able and not imagining))
     return replace(
         decision,
         seconds=watch.seconds,
         frames_imagined=frames_imagined,
         index=context.index,
         step=context.now.step,
+        degraded=decision.degraded or notes.degraded,
+        transcript=(*decision.transcript, *notes.transcript),
     )
 
 

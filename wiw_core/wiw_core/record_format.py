@@ -8,7 +8,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, astuple, dataclass
 from typing import Any
 
-from wiw_core.decisions import Candidate, Decision, DecisionKind, EpisodeResult, EpisodeStatus
+from wiw_core.decisions import (
+    Candidate,
+    Decision,
+    DecisionKind,
+    EpisodeResult,
+    EpisodeStatus,
+    Exchange,
+)
 from wiw_core.errors import ErrorCode
 from wiw_core.geometry import Pose2, Pose3
 from wiw_core.observation import Episode, Observation
@@ -85,6 +92,7 @@ def episode_line(episode: Episode, provenance: Json) -> Json:
 def decision_line(decision: Decision, executed: Plan, observation: Observation) -> Json:
     """Return the line of one decision."""
     pose, tool = observation.base_pose, observation.tool_pose
+    transcript = [_exchange(e) for e in decision.transcript]
     return {
         "kind": "decision",
         "index": int(decision.index),
@@ -103,6 +111,7 @@ def decision_line(decision: Decision, executed: Plan, observation: Observation) 
         "base_pose": [_number(v) for v in (pose.x_m, pose.y_m, pose.yaw_rad)],
         "step_after": int(observation.step),
         "tool_pose": None if tool is None else [_number(v) for v in astuple(tool)],
+        **({"transcript": transcript} if transcript else {}),
     }
 
 
@@ -145,6 +154,7 @@ def parse_decision(line: Json) -> DecisionRecord:
         seconds={stage: _parse_number(s) for stage, s in line["seconds"].items()},
         frames_imagined=line["frames_imagined"],
         degraded=line["degraded"],
+        transcript=tuple(_parse_exchange(e) for e in line.get("transcript", ())),
     )
     pose = Pose2(*(_parse_number(v) for v in line["base_pose"]))
     tool = line["tool_pose"]
@@ -167,12 +177,15 @@ def parse_result(line: Json) -> EpisodeResult:
 
 
 def _candidate(candidate: Candidate) -> Json:
-    return {
+    line = {
         "plan": _plan(candidate.plan),
         "score": _number(candidate.score),
         "reason": candidate.reason,
         "code": int(candidate.code),
     }
+    if candidate.round:
+        line["round"] = candidate.round
+    return line
 
 
 def _parse_candidate(line: Json) -> Candidate:
@@ -181,7 +194,18 @@ def _parse_candidate(line: Json) -> Candidate:
         score=_parse_number(line["score"]),
         reason=line["reason"],
         code=ErrorCode(line["code"]),
+        round=line.get("round", 0),
     )
+
+
+def _exchange(exchange: Exchange) -> Json:
+    seconds = _number(exchange.seconds)
+    return {**asdict(exchange), "seconds": seconds, "code": int(exchange.code)}
+
+
+def _parse_exchange(line: Json) -> Exchange:
+    seconds, code = _parse_number(line["seconds"]), ErrorCode(line["code"])
+    return Exchange(**{**line, "seconds": seconds, "code": code})
 
 
 def _plan(plan: Plan) -> Json:

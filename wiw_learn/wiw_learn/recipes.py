@@ -42,6 +42,10 @@ class Samples(Protocol):
 class Recipe(Protocol):
     """One kind of network and how it is trained. Built from the config's ``options``.
 
+    A class may also have ``export(network, folder)``: it is given the finished network, in
+    evaluation mode, after its weights and card were written, to write beside them what its models
+    load in another form. A network may leave out of its ``state_dict`` what is never trained.
+
     Attributes
     ----------
     limits : str
@@ -69,8 +73,9 @@ class Recipe(Protocol):
     def judge(self, network: torch.nn.Module, held_out: Samples, seed: int) -> dict[str, Interval]:
         """Return the card's metrics on held-out samples, each with its 95 % interval.
 
-        The network is on the CPU, in evaluation mode, without gradients, with the weights that
-        ship. The same network and seed give the same numbers.
+        The network is on the CPU, unless the config's ``judge_on`` says otherwise, in evaluation
+        mode, without gradients, with the weights that ship. The same network and seed give the
+        same numbers.
         """
         ...
 

@@ -209,6 +209,45 @@ def test_nothing_is_credited_beyond_what_blocks_the_way() -> None:
     assert seen[0] > 0.0 and seen[1] == 0.0
 
 
+def in_perspective(candidate: Candidate, size: tuple[int, int], fov_deg: float) -> Candidate:
+    """The same film as a level camera that looks ahead shows it."""
+    assert candidate.rollout is not None
+    maps = panorama.perspective_map(*size, math.radians(fov_deg), 0.0, (HEIGHT, WIDTH))
+    frames = [
+        np.asarray(cv2.remap(f, *maps, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP), np.uint8)
+        for f in candidate.rollout.frames
+    ]
+    kind = Projection.PERSPECTIVE
+    rollout = replace(candidate.rollout, frames=np.stack(frames), projection=kind)
+    return replace(candidate, rollout=rollout)
+
+
+@pytest.mark.parametrize(("size", "fov_deg"), [((288, 288), 90.0), ((288, 384), 90.0)])
+def test_perspective_frames_are_read_like_panoramas_while_the_object_is_in_sight(
+    size: tuple[int, int], fov_deg: float
+) -> None:
+    place = Pose2(2.4, 0.3)
+    film = as_filmed(["forward"] * 4, {1, 2, 3, 4}, 4, place)
+    round_about, in_front = (
+        score_of(film, place),
+        score_of(in_perspective(film, size, fov_deg), place),
+    )
+    assert in_front == pytest.approx(round_about, rel=0.1) and in_front > 0.0
+
+
+def test_in_a_perspective_frame_an_object_out_of_sight_does_not_show() -> None:
+    place = Pose2(2.0, 0.0)
+    away = as_filmed(["turn_left"] * 4, {1, 2, 3, 4}, 4, place)
+    assert score_of(away, place) > 0.0
+    seen_at_first = score_of(in_perspective(away, (288, 288), 90.0), place)
+    first_alone = score_of(
+        in_perspective(as_filmed(["turn_left"] * 4, {1}, 4, place), (288, 288), 90.0), place
+    )
+    assert seen_at_first == first_alone > 0.0, "after two turns it is beside what the camera shows"
+    half = as_filmed(["turn_left", "turn_left"], {2}, 2, Pose2(2.0, 0.0))
+    assert score_of(in_perspective(half, (288, 288), 90.0), place) == 0.0, "on the edge is not in"
+
+
 @pytest.mark.parametrize("value", [0.0, 1.1, math.nan])
 def test_a_discount_that_is_no_share_is_refused(value: float) -> None:
     with pytest.raises(WiwError) as caught:

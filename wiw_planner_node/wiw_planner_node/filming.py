@@ -66,7 +66,7 @@ class Dreamer:
             WiwError
         ) as error:  # a film is no reason to fail an episode; the strip says why it is empty
             self.imagined, self.note = None, f"{error.code} {error.code.name}: {error}"
-        self.seconds = time.monotonic() - start
+        self.seconds += time.monotonic() - start  # of every round
         return decision
 
     def _dream(

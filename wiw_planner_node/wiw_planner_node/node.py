@@ -273,14 +273,16 @@ class _Told:
     def __init__(self, model: WorldModel, handle: ServerGoalHandle) -> None:
         self._model = model
         self._handle = handle
+        self._count = 0
 
     @property
     def info(self) -> ModelInfo:
         return self._model.info
 
     def rollout(self, request: RolloutRequest) -> Iterator[Rollout]:
-        for count, rollout in enumerate(self._model.rollout(request), start=1):
-            self._handle.publish_feedback(Decide.Feedback(stage="imagine", rollouts=count))
+        for rollout in self._model.rollout(request):
+            self._count += 1  # of all rounds
+            self._handle.publish_feedback(Decide.Feedback(stage="imagine", rollouts=self._count))
             yield rollout
 
     def close(self) -> None:

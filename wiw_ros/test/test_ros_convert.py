@@ -13,7 +13,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wiw_core.decisions import Candidate, Decision, DecisionKind, EpisodeResult, EpisodeStatus
+from wiw_core.decisions import (
+    Candidate,
+    Decision,
+    DecisionKind,
+    EpisodeResult,
+    EpisodeStatus,
+    Exchange,
+)
 from wiw_core.errors import ErrorCode, WiwError
 from wiw_core.fakes.environment import FakeEnvironment
 from wiw_core.geometry import T_BASE_OPTICAL, Pose2, Pose3
@@ -341,8 +348,9 @@ def test_a_decision_comes_back_without_its_rollouts(
     kind: DecisionKind, score: float, seconds: dict[str, float]
 ) -> None:
     plan = navigation_plan(["forward"], prior=0.5)
-    weighed = Candidate(plan, None, score, "because", ErrorCode.DEADLINE_EXCEEDED)
-    decision = Decision(kind, plan, 1, 0, "a", 0.5, (weighed,), 3, 9, seconds, 4, True)
+    weighed = Candidate(plan, None, score, "because", ErrorCode.DEADLINE_EXCEEDED, 2)
+    said = Exchange("propose", "a model at home", 2, 3, 0.5, ErrorCode.UNPARSABLE, "why", "{")
+    decision = Decision(kind, plan, 1, 0, "a", 0.5, (weighed,), 3, 9, seconds, 4, True, (said,))
     assert convert.decision_from_msg(convert.decision_to_msg(decision)) == decision
 
 

@@ -69,6 +69,8 @@ def make_model(registry: Registry, name: str, parameters: dict[str, Any]) -> Any
     number of threads could round otherwise.
     """
     model = registry.create(name, **parameters)
+    if hasattr(model, "load"):  # heavy weights: now, not during the first request
+        model.load()
     if "torch" in sys.modules:  # a model that needs it has imported it by now
         sys.modules["torch"].set_num_threads(1)
     return model

@@ -80,6 +80,12 @@ def train(
         raise WiwError(ErrorCode.BAD_PARAMETER, "Nothing is named to train.", "See --list.")
     config = load_config(name, changes or [])
     Registry(RECIPES).get(config.recipe)  # an unknown one is refused before anything is collected
+    if (ship or check) and not config.package:
+        raise WiwError(
+            ErrorCode.BAD_PARAMETER,
+            f"The weights '{config.name}' ship nowhere: the model that they change is not ours.",
+            "Leave --ship and --check out; the model takes them from the run's folder.",
+        )
     from wiw.datasets import dataset_of
     from wiw_learn.dataset import Dataset
 
@@ -120,6 +126,8 @@ def _check(config: Config, dataset: Dataset, threads: int) -> None:
 def _shipped_card(config: Config) -> dict[str, Any] | None:
     from wiw_learn import weights
 
+    if not config.package:
+        return None
     try:
         return weights.shipped(config.package, config.name)[1]
     except (WiwError, ImportError):
@@ -138,6 +146,9 @@ def _listed() -> Table:
             what = Registry(RECIPES).get(config.recipe).summary
         except WiwError as error:
             what = f"[red]not usable:[/red] {error}"
+        if not config.package:
+            table.add_row(name, what, "", "ship nowhere")
+            continue
         try:
             tensors, card = weights.shipped(config.package, name)
             size = sum(tensor.nbytes for tensor in tensors.values()) / 1e6

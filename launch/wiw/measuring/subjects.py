@@ -6,7 +6,7 @@ import inspect
 
 from wiw.arms import Arm
 from wiw.datasets import DATA
-from wiw.serving import ARM_CONTROL, make_model, model_info
+from wiw.serving import ARM_CONTROL, loaded_model, model_info
 from wiw_core.contracts import WorldModel
 from wiw_core.errors import ErrorCode, WiwError
 from wiw_core.registry import WORLD_MODELS, Registry
@@ -43,7 +43,7 @@ def make_subject(arm: Arm, data: Dataset) -> WorldModel:
     height, width = picture_size(data)
     fitted = {"height": height, "width": width} if {"height", "width"} <= takes.keys() else {}
     parameters = {**{k: str(v) for k, v in fitted.items()}, **arm.model_parameters}
-    return Validated(make_model(arm.model, parameters))
+    return Validated(loaded_model(arm.model, parameters))
 
 
 def picture_size(data: Dataset) -> tuple[int, int]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from wiw.arms import Arm
 from wiw.policies import typed
-from wiw.serving import make_model
+from wiw.serving import loaded_model
 from wiw.study import Job, Settings
 from wiw_core.contracts import WorldModel
 from wiw_core.decisions import EpisodeResult
@@ -93,4 +93,4 @@ class InProcessRunner:
             from wiw_env_bridge.oracle import OracleWorldModel
 
             return Validated(OracleWorldModel(self._environment(task)))
-        return Validated(make_model(arm.model, arm.model_parameters))
+        return Validated(loaded_model(arm.model, arm.model_parameters))

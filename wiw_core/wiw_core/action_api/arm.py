@@ -87,7 +87,7 @@ def tool_path(
     targets = [target_of(action) for action in plan.actions]
     before = (targets[0][0] if now is None else now, opened)
     path = [before]
-    for count, (pose, grip) in zip(_shares(frames - 1, len(plan)), targets):
+    for count, (pose, grip) in zip(shares(frames - 1, len(plan)), targets):
         for step in range(1, count):
             path.append((_between(before[0], pose, step / count), before[1]))
         path.append((pose, grip))
@@ -95,7 +95,8 @@ def tool_path(
     return path
 
 
-def _shares(frames: int, actions: int) -> list[int]:
+def shares(frames: int, actions: int) -> list[int]:
+    """Return how many of a clip's frames each action gets; what is left over goes to the last."""
     share = frames // actions
     return [share] * (actions - 1) + [frames - share * (actions - 1)]
 

@@ -5,18 +5,21 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
 from wiw_core.conformance.examples import legal_plans
 from wiw_core.conformance.promise import promise, succeeds
-from wiw_core.contracts import DecisionContext, Proposer, Reviser, Task, WorldModel
+from wiw_core.contracts import DecisionContext, Proposer, Refiner, Reviser, Task, WorldModel
 from wiw_core.decisions import Candidate, Decision, DecisionKind
 from wiw_core.plans import Action, Plan, check_proposals
 from wiw_core.rollouts import RolloutRequest
 from wiw_core.wrappers import Validated
 
+_MOST_ROUNDS = 100
+
 
 def check_proposer(proposer: Proposer, make_context: Callable[[], DecisionContext]) -> None:
-    """Check every promise of :class:`wiw_core.contracts.Proposer`.
+    """Check every promise of :class:`wiw_core.contracts.Proposer`, and of ``Refiner`` if it is one.
 
     Parameters
     ----------
@@ -29,6 +32,26 @@ def check_proposer(proposer: Proposer, make_context: Callable[[], DecisionContex
     promise(len(firsts) == 1, "The first plan must not depend on how many are asked for.")
     again = _propose(proposer, make_context(), 4)
     promise(again == proposals[4], "The same context must give the same plans.")
+    if isinstance(proposer, Refiner):
+        first, second = (_refine(proposer, make_context()) for _ in range(2))
+        promise(first == second, "The same scores must give the same plans in every round.")
+
+
+def _refine(proposer: Refiner, context: DecisionContext) -> list[tuple[Action, ...]]:
+    """Return the plans of all rounds, where later ones of a round score better, one not at all."""
+    fresh: list[Plan] = proposer.propose(context, 4)
+    weighed: list[Candidate] = []
+    for _ in range(_MOST_ROUNDS):
+        weighed += [Candidate(plan, score=float(k)) for k, plan in enumerate(fresh)]
+        weighed[-1] = replace(weighed[-1], score=math.nan)
+        fresh = succeeds("refine()", partial(proposer.refine, context, tuple(weighed), 4))
+        known = [candidate.plan.actions for candidate in weighed]
+        if not fresh:
+            return known
+        check = partial(check_proposals, fresh, context.actions, 4, context.limits.horizon)
+        succeeds("A further round", check)
+        promise(all(p.actions not in known for p in fresh), "A round must hold new plans alone.")
+    raise AssertionError("The rounds must end.")
 
 
 def _propose(proposer: Proposer, context: DecisionContext, count: int) -> list[tuple[Action, ...]]:
@@ -105,6 +128,11 @@ def _decide(
             f"To act, 1 to {length} actions of the plan must be executed,"
             f" not {decision.prefix_length}.",
         )
+    promise(
+        len(decision.candidates) in (0, len(candidates)),
+        f"All {len(candidates)} candidates are given back, in order, or none;"
+        f" not {len(decision.candidates)}.",
+    )
     if decision.kind is DecisionKind.ANSWER:
         promise(decision.answer, "An answer must not be empty.")
     promise(

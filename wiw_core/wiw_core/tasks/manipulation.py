@@ -17,6 +17,13 @@ POSES = 15
 """Tool poses per episode (appendix B.4)."""
 BUDGET = POSES // HORIZON
 """Decisions per episode: every plan is executed whole."""
+NAMES = (
+    "push_buttons",
+    "slide_block_to_color_target",
+    "insert_onto_square_peg",
+    "stack_cups",
+)
+"""The four tasks."""
 
 
 @dataclass(frozen=True)

@@ -147,9 +147,10 @@ def overfit(
         if stop():
             raise WiwError(ErrorCode.ABORTED_BY_USER, "Stopped before the training began.")
         with accelerator.autocast():
-            loss = float(
-                update(accelerator, recipe, network, optimiser, batch, config.clip)["loss"]
+            losses = update(
+                accelerator, recipe, network, optimiser, batch, config.clip, config.accumulate
             )
+            loss = float(losses["loss"])
         if step == 0:
             before = loss
         if not np.isfinite(loss):

@@ -15,6 +15,9 @@ import yaml
 from wiw_core.errors import ErrorCode, WiwError, unknown_name
 
 PRECISIONS = ("no", "bf16")
+JUDGES = ("cpu", "accelerator")
+LATER: Mapping[str, Any] = {"accumulate": 1, "judge_on": "cpu"}
+"""Settings that came later, and their defaults: cards of before hold no such key."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +31,8 @@ class Config:
     recipe : str
         A plugin of the group ``wiw.recipes``.
     package : str
-        Whose ``weights/`` folder the result ships in.
+        Whose ``weights/`` folder the result ships in; empty for weights that ship nowhere, as those
+        of a model that belongs to others.
     data : mapping
         What is collected if it is not there: ``kind`` (navigation, places or arm) and settings of
         ``wiw collect``, whose defaults stand for those left out. ``folder``, if given, is the
@@ -53,6 +57,12 @@ class Config:
         begins lower, at ``(1 + step) / (10 + step)``. 0 ships the last weights.
     mixed_precision : str
         ``no`` or ``bf16``.
+    accumulate : int
+        Parts that each process takes its share of a batch in, one after the other: less memory,
+        the same step but for rounding, unless the recipe's loss looks across samples.
+    judge_on : str
+        ``cpu``, so that a card holds anywhere; ``accelerator`` for a model that a CPU would take
+        hours to judge, whose figures then differ a little from device to device.
     seed : int
     overfit_steps, overfit_ratio
         Before a training, this many steps on one batch must bring the loss below this share of
@@ -73,18 +83,22 @@ class Config:
     clip: float = 1.0
     ema: float = 0.0
     mixed_precision: str = "no"
+    accumulate: int = 1
+    judge_on: str = "cpu"
     seed: int = 0
     overfit_steps: int = 60
     overfit_ratio: float = 0.7
 
     def __post_init__(self) -> None:
-        for name in ("name", "recipe", "package"):
+        for name in ("name", "recipe"):
             if not str(getattr(self, name)):
                 raise _bad(name, "is empty")
         if "kind" not in self.data:
             raise _bad("data", "names no kind", "Write kind: navigation, places, or arm.")
         if self.mixed_precision not in PRECISIONS:
             raise _bad("mixed_precision", f"is not one of {', '.join(PRECISIONS)}")
+        if self.judge_on not in JUDGES:
+            raise _bad("judge_on", f"is not one of {', '.join(JUDGES)}")
         for name, (low, high) in _RANGES.items():
             value = getattr(self, name)
             if not (math.isfinite(value) and low <= value <= high):
@@ -101,9 +115,9 @@ class Config:
         return {key: value for key, value in self.data.items() if key != "folder"}
 
     def to_json(self) -> dict[str, Any]:
-        """Return plain values."""
+        """Return plain values, without those of ``LATER`` that are at their default."""
         plain: dict[str, Any] = json.loads(json.dumps(asdict(self)))
-        return plain
+        return {key: value for key, value in plain.items() if LATER.get(key) != value}
 
 
 _RANGES: dict[str, tuple[float, float]] = {
@@ -115,6 +129,7 @@ _RANGES: dict[str, tuple[float, float]] = {
     "weight_decay": (0, 10),
     "clip": (1e-6, 10**6),
     "ema": (0, 0.999999),
+    "accumulate": (1, 10**6),
     "seed": (0, 2**32 - 1),
     "overfit_steps": (0, 10**6),
     "overfit_ratio": (0.0, 1.0),
@@ -125,6 +140,11 @@ def config_names() -> list[str]:
     """Return the names of the configs that ship."""
     folder = resources.files("wiw_learn") / "configs"
     return sorted(f.name[: -len(".yaml")] for f in folder.iterdir() if f.name.endswith(".yaml"))
+
+
+def shipped_names() -> list[str]:
+    """Return the names of the configs whose weights ship."""
+    return [name for name in config_names() if load_config(name).package]
 
 
 def load_config(name_or_path: str, changes: Sequence[str] = ()) -> Config:

@@ -102,11 +102,12 @@ class Loop:
         accelerator: Accelerator,
         workers: int = 0,
     ) -> None:
-        if config.batch % accelerator.num_processes:
+        if config.batch % (accelerator.num_processes * config.accumulate):
+            in_parts = f" in {config.accumulate} parts each" if config.accumulate > 1 else ""
             raise WiwError(
                 ErrorCode.BAD_PARAMETER,
                 f"A batch of {config.batch} cannot be shared by {accelerator.num_processes}"
-                " processes.",
+                f" processes{in_parts}.",
                 "Choose a multiple.",
             )
         self._config, self._recipe, self._samples = config, recipe, samples
@@ -204,7 +205,13 @@ class Loop:
         for group in self._optimiser.param_groups:
             group["lr"] = learning_rate(config, self._step)
         losses = update(
-            self._accelerator, self._recipe, self._network, self._optimiser, batch, config.clip
+            self._accelerator,
+            self._recipe,
+            self._network,
+            self._optimiser,
+            batch,
+            config.clip,
+            config.accumulate,
         )
         self._ema.update(self._bare, self._step)
         self._step += 1

@@ -24,12 +24,12 @@ from wiw_learn.training.config import Config
 from wiw_learn.training.curves import FOLDER as LOGS
 from wiw_learn.training.loop import Loop, Progress, Trained
 from wiw_learn.training.steps import make_accelerator
-from wiw_learn.training.verdicts import judge
+from wiw_learn.training.verdicts import finished, judge
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
 
-NOT_IDENTITY = ("overfit_steps", "overfit_ratio", "package")
+NOT_IDENTITY = ("overfit_steps", "overfit_ratio", "package", "judge_on")
 """Settings of a config that change no weight."""
 
 
@@ -140,10 +140,15 @@ def train(
         )
         if not main:
             return {}
+        del loop  # a large network may not fit beside the one that is judged
+        accelerator.free_memory()
         start = time.monotonic()
         metrics = judge(config, recipe, judged, trained.tensors)
         say(f"Judged on held-out scenes in {time.monotonic() - start:.0f} s.")
         keep(folder, config.steps, trained, metrics)
+        export = getattr(recipe, "export", None)
+        if export is not None:
+            export(finished(config, recipe, trained.tensors), folder)
         return weights.load(folder, config.name)[1]
 
 

@@ -59,17 +59,33 @@ def update(
     optimiser: torch.optim.Optimizer,
     batch: Batch,
     clip: float,
+    parts: int = 1,
 ) -> dict[str, torch.Tensor]:
-    """Take one step and return its losses by name, with the gradient's norm before clipping."""
-    losses = recipe.losses(
-        network, {name: value.to(accelerator.device) for name, value in batch.items()}
-    )
-    if "loss" not in losses or losses["loss"].ndim:
-        raise WiwError(
-            ErrorCode.CONTRACT_VIOLATION, "The recipe's losses hold no scalar named 'loss'."
-        )
+    """Take one step and return its losses by name, with the gradient's norm before clipping.
+
+    Parameters
+    ----------
+    parts : int
+        Equal parts of the batch that are taken one after the other; a divisor of its size.
+    """
     optimiser.zero_grad(set_to_none=True)
-    accelerator.backward(losses["loss"])
+    means: dict[str, torch.Tensor] = {}
+    for part in range(parts):
+        losses = recipe.losses(
+            network,
+            {
+                name: value.chunk(parts)[part].to(accelerator.device)
+                for name, value in batch.items()
+            },
+        )
+        if "loss" not in losses or losses["loss"].ndim:
+            raise WiwError(
+                ErrorCode.CONTRACT_VIOLATION, "The recipe's losses hold no scalar named 'loss'."
+            )
+        accelerator.backward(losses["loss"] / parts)
+        for name, value in losses.items():
+            mean = value.detach() / parts
+            means[name] = means[name] + mean if part else mean
     norm = accelerator.clip_grad_norm_(network.parameters(), clip)
     optimiser.step()
-    return {**{name: value.detach() for name, value in losses.items()}, "gradient": norm.detach()}
+    return {**means, "gradient": norm.detach()}

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from wiw_core.errors import ErrorCode, WiwError
 from wiw_core.statistics import Interval
@@ -18,6 +18,9 @@ from wiw_learn.training import checks
 from wiw_learn.training.card import metrics_of
 from wiw_learn.training.config import Config
 from wiw_learn.training.steps import make_network
+
+if TYPE_CHECKING:
+    import torch
 
 JUDGE_SEED = 0
 
@@ -45,7 +48,7 @@ class Verdict:
 def judge(
     config: Config, recipe: Recipe, held_out: Samples, tensors: weights.Tensors
 ) -> dict[str, Interval]:
-    """Return the metrics of weights, rounded as they ship; on the CPU, as a card holds anywhere.
+    """Return the metrics of weights, rounded as they ship, on the device that the config names.
 
     Raises
     ------
@@ -54,6 +57,22 @@ def judge(
     """
     import torch
 
+    network = finished(config, recipe, tensors)
+    if config.judge_on == "accelerator" and torch.cuda.is_available():
+        network.to("cuda")
+    torch.manual_seed(JUDGE_SEED)
+    with torch.inference_mode():
+        return recipe.judge(network, held_out, JUDGE_SEED)
+
+
+def finished(config: Config, recipe: Recipe, tensors: weights.Tensors) -> torch.nn.Module:
+    """Return the network of weights, rounded as they ship, on the CPU, in evaluation mode.
+
+    Raises
+    ------
+    WiwError
+        ``RECORD_CORRUPT`` if the tensors are not those of the recipe's network.
+    """
     network = make_network(recipe, config.seed)
     try:
         network.load_state_dict(weights.halved(tensors))
@@ -63,10 +82,7 @@ def judge(
             f"The weights '{config.name}' are not those of the recipe '{config.recipe}'.",
             f"Make them again: wiw train {config.name} --ship.",
         ) from error
-    network.eval()
-    torch.manual_seed(JUDGE_SEED)
-    with torch.inference_mode():
-        return recipe.judge(network, held_out, JUDGE_SEED)
+    return network.eval()
 
 
 def judge_again(

@@ -43,9 +43,18 @@ def goal_signature(goal: View) -> tuple[Signature, float]:
     WiwError
         ``BAD_IMAGE`` if it is a panorama, or not as wide as it is high.
     """
-    fov_rad = photo_fov(goal)
-    small = cv2.resize(goal.rgb, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA)
-    return _signatures(np.asarray(small, np.uint8)[None])[0], fov_rad
+    return picture_signature(goal.rgb), photo_fov(goal)
+
+
+def picture_signature(rgb: Rgb) -> Signature:
+    """Return the signature (S,) of a picture (H, W, 3) uint8 of any shape."""
+    small = cv2.resize(rgb, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA)
+    return np.asarray(_signatures(np.asarray(small, np.uint8)[None])[0])
+
+
+def picture_distance(a: Signature, b: Signature) -> float:
+    """Return the squared Hellinger distance of two pictures' signatures, 0 to 1."""
+    return min(1.0, max(0.0, 1.0 - float(a @ b)))
 
 
 def photo_fov(goal: View) -> float:

@@ -141,14 +141,14 @@ def locate(seen: Sighting, base: Pose2) -> TrackedTarget:
 
 
 def follow(target: TrackedTarget, view: View, base: Pose2) -> Gaze | None:
-    """Return the gaze that just takes in the target in a panorama; None where it is not seen.
+    """Return the gaze that just takes in the target in a view; None where it is not seen.
 
     An object without a colour of its own is looked for at its place only, by geometry.
 
     Parameters
     ----------
     base : Pose2
-        Where the panorama was taken, or imagined to be, in odom.
+        Where the view was taken, or imagined to be, in odom.
     """
     if float(np.hypot(*target.colour)) < _GREY:
         return target.gaze(base)
@@ -168,6 +168,14 @@ def follow(target: TrackedTarget, view: View, base: Pose2) -> Gaze | None:
     x0, y0 = (max(0, math.floor(v)) for v in box[:2])
     x1, y1 = (min(_FOLLOW_SIDE, math.ceil(v)) for v in box[2:])
     return gaze_within(around, _FOLLOW_SIDE, (x0, y0, x1, y1))
+
+
+def follow_within(target: TrackedTarget, view: View, base: Pose2) -> Gaze | None:
+    """Return what :func:`follow` does; None in a perspective view that does not show all of it."""
+    if not holds(view, target.gaze(base)):
+        return None
+    gaze = follow(target, view, base)
+    return gaze if gaze is not None and holds(view, gaze) else None
 
 
 def shown(target: TrackedTarget, view: View, gaze: Gaze) -> float:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from wiw_core.contracts import DecisionContext
 from wiw_core.errors import ErrorCode, WiwError
-from wiw_core.geometry import Pose2
-from wiw_core.plans import NAVIGATION, NAVIGATION_DELTA, Plan, navigation_plan
-from wiw_planner_node.perception.obstacles import ObstacleMap, obstacle_map
-
-_OPPOSITE = {"turn_left": "turn_right", "turn_right": "turn_left"}
-_DRAWS_PER_PLAN = 30
+from wiw_core.plans import Plan, navigation_plan
+from wiw_planner_node.perception.obstacles import obstacle_map
+from wiw_planner_node.proposers.walks import (
+    DRAWS_PER_PLAN,
+    Shares,
+    Walks,
+    last_executed,
+    require_navigation,
+)
 
 
 class HeuristicProposer:
@@ -70,56 +71,26 @@ class HeuristicProposer:
             ``PROPOSAL_INVALID`` if the environment does not accept the navigation primitives;
             ``DEPTH_REQUIRED`` if obstacles are to be avoided and no view has depth.
         """
-        missing = sorted(set(NAVIGATION) - set(context.actions))
-        if missing:
-            raise WiwError(
-                ErrorCode.PROPOSAL_INVALID,
-                f"The environment does not accept {', '.join(missing)}.",
-                "Use a proposer made for its actions.",
-            )
-        obstacles = obstacle_map(context.now) if self.avoid_obstacles else None
-        before = _last_executed(context)
+        require_navigation(context)
+        walks = self.walks(context)
+        wished = [self.shares] * context.limits.horizon
         plans: list[tuple[str, ...]] = []
-        # In a narrow place few sequences are possible: a bound on the draws ends the search.
-        for _ in range(_DRAWS_PER_PLAN * max(1, count)):
-            names = self._draw(context.rng, context.limits.horizon, before, obstacles)
+        for _ in range(DRAWS_PER_PLAN * max(1, count)):
+            names = walks.draw(context.rng, wished)
             if names not in plans:
                 plans.append(names)
             if len(plans) >= count:
                 break
         return [navigation_plan(names) for names in plans]
 
-    def _draw(
-        self, rng: np.random.Generator, horizon: int, before: str, obstacles: ObstacleMap | None
-    ) -> tuple[str, ...]:
-        names: list[str] = []
-        pose = Pose2()
-        for _ in range(horizon):
-            ahead = NAVIGATION_DELTA["forward"]
-            blocked = obstacles is not None and obstacles.blocks(pose, ahead, self.robot_radius_m)
-            share = self._shares(names, before, blocked)
-            name = str(rng.choice(list(share), p=np.array(list(share.values()))))
-            if not (blocked and name == "forward"):
-                pose = pose * NAVIGATION_DELTA[name]
-            names.append(name)
-        return tuple(names)
-
-    def _shares(self, names: list[str], before: str, blocked: bool) -> dict[str, float]:
-        """Return the probability of each action that may come next."""
-        last = names[-1] if names else before
+    @property
+    def shares(self) -> Shares:
+        """The probability of each primitive before the rules apply."""
         turn = (1.0 - self.forward_share) / 2.0
-        share = {"forward": 0.0 if blocked else self.forward_share}
-        for name, opposite in _OPPOSITE.items():
-            row = names[-self.max_same_turns :] == [name] * self.max_same_turns
-            share[name] = 0.0 if last == opposite or row else turn
-        total = sum(share.values())
-        if total == 0.0:  # boxed in after the longest allowed turn: a bump is harmless
-            return {"forward": 1.0}
-        return {name: value / total for name, value in share.items() if value > 0.0}
+        return {"forward": self.forward_share, "turn_left": turn, "turn_right": turn}
 
-
-def _last_executed(context: DecisionContext) -> str:
-    """Return the last action the robot was told to execute, or an empty string."""
-    previous = context.previous
-    executed = () if previous is None else previous.plan.names[: previous.prefix_length]
-    return executed[-1] if executed else ""
+    def walks(self, context: DecisionContext) -> Walks:
+        """Return the rules that hold now; raises ``DEPTH_REQUIRED`` as :meth:`propose`."""
+        obstacles = obstacle_map(context.now) if self.avoid_obstacles else None
+        before = last_executed(context)
+        return Walks(before, self.max_same_turns, obstacles, self.robot_radius_m)

@@ -15,15 +15,16 @@ from wiw_core.contracts import DecisionContext, FramesWanted
 from wiw_core.decisions import Candidate, Decision, DecisionKind
 from wiw_core.errors import ErrorCode, WiwError
 from wiw_core.geometry import Pose2
-from wiw_core.observation import Episode, Projection, View
+from wiw_core.observation import Episode
 from wiw_core.plans import camera_path, prolonged
 from wiw_core.rollouts import Rollout
 from wiw_core.tasks import ar
 from wiw_planner_node.perception.crops import look
 from wiw_planner_node.perception.following import Follower
+from wiw_planner_node.perception.frontal import FOV_DEG, check_fov, imagined_view
 from wiw_planner_node.perception.obstacles import ObstacleMap, obstacle_map
 from wiw_planner_node.perception.recognise import Recogniser
-from wiw_planner_node.perception.target import Sighting, follow, shown
+from wiw_planner_node.perception.target import Sighting, follow_within, shown
 from wiw_planner_node.revisers.select import check_score_by, select, values_of
 
 IMAGINED_TEMPERATURE = 1.85
@@ -63,12 +64,16 @@ class RecogniseReviser:
         renders of the train split's starts.
     discount : float
         What an imagined view is worth less for each action on the way to it.
+    fov_deg : float
+        Horizontal field of view of imagined frames that are no panoramas: the world model's
+        ``fov_deg``. In such a frame an object that is not wholly in sight does not show.
 
     Raises
     ------
     WiwError
         ``BAD_PARAMETER`` if ``score_by`` is neither, ``stop_confidence`` or ``discount`` is not in
-        (0, 1], or ``imagined_temperature`` is below 1 or not finite.
+        (0, 1], ``imagined_temperature`` is below 1 or not finite, or ``fov_deg`` is not above 0
+        and below 180.
     """
 
     frames: FramesWanted = "all"
@@ -80,6 +85,7 @@ class RecogniseReviser:
         trust_imagination: bool = True,
         imagined_temperature: float = IMAGINED_TEMPERATURE,
         discount: float = DISCOUNT,
+        fov_deg: float = FOV_DEG,
     ) -> None:
         self.score_by = check_score_by(score_by)
         if not 0.0 < stop_confidence <= 1.0:
@@ -97,6 +103,7 @@ class RecogniseReviser:
                 ErrorCode.BAD_PARAMETER,
                 f"discount is {discount}; it must be above 0 and at most 1.",
             )
+        self.fov_rad = check_fov(fov_deg)
         self.discount = discount
         self.stop_confidence = stop_confidence
         self.imagined_temperature = imagined_temperature
@@ -147,7 +154,7 @@ class RecogniseReviser:
         ------
         WiwError
             ``NO_VALID_SCORE``, ``PROPOSAL_INVALID``; ``DEPTH_REQUIRED`` if the object cannot be
-            followed; ``PANORAMA_REQUIRED`` if the frames are no panoramas.
+            followed.
         """
 
         obstacles = cache(lambda: obstacle_map(context.now))
@@ -196,12 +203,6 @@ class RecogniseReviser:
         obstacles: Callable[[], ObstacleMap],
     ) -> float:
         """Return the best solid angle of the object; believe what the imagined views show."""
-        if rollout.projection is not Projection.EQUIRECTANGULAR:
-            raise WiwError(
-                ErrorCode.PANORAMA_REQUIRED,
-                "Following the target all round needs a world model that imagines panoramas.",
-                "Use another model, or score_by=value with trust_imagination=false.",
-            )
         target = self._follower.target()
         if target is None:  # never seen: no plan shows it better than another
             return 0.0
@@ -213,8 +214,8 @@ class RecogniseReviser:
             if index > reach:
                 shown_sr.append(0.0)
                 continue
-            view = View("imagined", frame, Projection.EQUIRECTANGULAR)
-            gaze = follow(target, view, context.now.base_pose * path[index])
+            view = imagined_view(frame, rollout.projection, self.fov_rad)
+            gaze = follow_within(target, view, context.now.base_pose * path[index])
             shown_sr.append(shown(target, view, gaze) if gaze is not None else 0.0)
             if gaze is not None:
                 found.append(Sighting(view, gaze))

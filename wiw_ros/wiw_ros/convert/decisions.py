@@ -10,11 +10,13 @@ from wiw_core.decisions import (
     DecisionKind,
     EpisodeResult,
     EpisodeStatus,
+    Exchange,
 )
 from wiw_core.errors import ErrorCode, WiwError
 from wiw_msgs.msg import Candidate as CandidateMsg
 from wiw_msgs.msg import Decision as DecisionMsg
 from wiw_msgs.msg import EpisodeResult as EpisodeResultMsg
+from wiw_msgs.msg import Exchange as ExchangeMsg
 from wiw_ros.convert.checks import code_from_msg, enum_from_msg
 from wiw_ros.convert.plans import plan_from_msg, plan_to_msg
 
@@ -29,6 +31,7 @@ def candidate_to_msg(candidate: Candidate) -> CandidateMsg:
         score=float(candidate.score),
         reason=candidate.reason,
         code=int(candidate.code),
+        round=candidate.round,
     )
 
 
@@ -39,6 +42,35 @@ def candidate_from_msg(message: CandidateMsg) -> Candidate:
         score=message.score,
         reason=message.reason,
         code=code_from_msg(message.code),
+        round=message.round,
+    )
+
+
+def exchange_to_msg(exchange: Exchange) -> ExchangeMsg:
+    """Return the exchange as a message."""
+    return ExchangeMsg(
+        role=exchange.role,
+        server=exchange.server,
+        attempt=exchange.attempt,
+        pictures=exchange.pictures,
+        seconds=float(exchange.seconds),
+        code=int(exchange.code),
+        reason=exchange.reason,
+        reply=exchange.reply,
+    )
+
+
+def exchange_from_msg(message: ExchangeMsg) -> Exchange:
+    """Return the exchange."""
+    return Exchange(
+        role=message.role,
+        server=message.server,
+        attempt=message.attempt,
+        pictures=message.pictures,
+        seconds=message.seconds,
+        code=code_from_msg(message.code),
+        reason=message.reason,
+        reply=message.reply,
     )
 
 
@@ -57,6 +89,7 @@ def decision_to_msg(decision: Decision) -> DecisionMsg:
         stages=list(decision.seconds),
         seconds=array.array("d", decision.seconds.values()),
         frames_imagined=decision.frames_imagined,
+        transcript=[exchange_to_msg(e) for e in decision.transcript],
         degraded=decision.degraded,
     )
 
@@ -83,6 +116,7 @@ def decision_from_msg(message: DecisionMsg) -> Decision:
         seconds=dict(zip(message.stages, message.seconds)),
         frames_imagined=message.frames_imagined,
         degraded=message.degraded,
+        transcript=tuple(exchange_from_msg(e) for e in message.transcript),
     )
 
 

@@ -1,0 +1,1 @@
+"""Policies that others serve: their wire, and the proposers that ask them."""

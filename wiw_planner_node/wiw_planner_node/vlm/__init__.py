@@ -1,0 +1,1 @@
+"""Policies that ask a vision-language model behind any OpenAI-compatible endpoint."""

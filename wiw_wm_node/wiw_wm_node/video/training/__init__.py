@@ -1,0 +1,1 @@
+"""Post-training of video models on what the robot saw: samples, losses, families, recipes."""

@@ -1,0 +1,1 @@
+"""How each family of pipelines is trained: what it is given, and what it is to say."""
