@@ -30,10 +30,11 @@ class Interval:
 
 @dataclass(frozen=True)
 class Percentiles:
-    """The middle value, and the value that 95 in 100 stay below."""
+    """The middle value, the value that 95 in 100 stay below, and the mean of all."""
 
     p50: float
     p95: float
+    mean: float = math.nan
 
 
 def wilson(successes: int, n: int, confidence: float = CONFIDENCE) -> Interval:
@@ -179,9 +180,9 @@ def holm(ps: Sequence[float]) -> list[float]:
 
 
 def percentiles(values: Sequence[float]) -> Percentiles:
-    """Return the median and the 95th percentile, linearly interpolated between values."""
+    """Return median and 95th percentile, linearly interpolated between values, and the mean."""
     data = np.asarray(values, dtype=np.float64)
     if data.size == 0 or not np.isfinite(data).all():
         return Percentiles(math.nan, math.nan)
     p50, p95 = np.percentile(data, [50, 95])
-    return Percentiles(float(p50), float(p95))
+    return Percentiles(float(p50), float(p95), float(data.mean()))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import math
 import re
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -35,6 +36,7 @@ from wiw_core.statistics import Interval
 
 DPI = 110
 GREY = "#8a8f98"
+_LABEL_WIDTH = 42  # characters below the axes
 SUCCESS = "success rate (or answer score / 100)"
 
 
@@ -92,7 +94,7 @@ def pairs(found: Sequence[tuple[str, str, Difference]]) -> Drawing:
     found : sequence of (str, str, Difference)
         Task, what was compared, and the difference.
     """
-    figure, axes = rows_axes(len(found), 1.7 * ROW_IN)
+    figure, axes = rows_axes(len(found), 2.2 * ROW_IN)
     values = [share(value.value, metric_of(task)) for task, _, value in found]
     for y, value in enumerate(values):
         whisker(axes, y, value)
@@ -100,7 +102,7 @@ def pairs(found: Sequence[tuple[str, str, Difference]]) -> Drawing:
     axes.set_xlim(-reach, reach)
     axes.axvline(0, color=INK, linewidth=1.2, linestyle="--")
     axes.set_xlabel("paired difference of success")
-    _rows(axes, [f"{words.short(what)}\n{words.short(task)}" for task, what, _ in found])
+    _rows(axes, [_pair_label(task, what) for task, what, _ in found])
     title = "The trained one minus the other, with 95 % intervals; right of the line is better"
     return Drawing(figure, axes, title, "training")
 
@@ -138,7 +140,7 @@ def curve(
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.xaxis.set_minor_formatter(NullFormatter())
-    axes.set_xlabel(what)
+    axes.set_xlabel(textwrap.fill(what, _LABEL_WIDTH))
     title = f"{task}, {name}: success against {what}, with 95 % intervals"
     return Drawing(figure, axes, title, _file(f"{task} {name} {what}"))
 
@@ -160,12 +162,12 @@ def scatter(
     figure, axes = _square()
     for k, series in enumerate(dict.fromkeys(series for series, _, _ in points)):
         look = {"color": COLOURS[k % len(COLOURS)], "marker": MARKERS[k % len(MARKERS)]}
-        axes.plot([], [], linestyle="", label=words.short(series), **look)
+        axes.plot([], [], linestyle="", label=textwrap.shorten(series, 26), **look)
         for other, x, y in points:
             if other == series:
                 _upright(axes, x, share(y, metric), **look)
     axes.xaxis.set_major_locator(MaxNLocator(5))
-    axes.set_xlabel(what)
+    axes.set_xlabel(textwrap.fill(what, _LABEL_WIDTH))
     legend(axes, 2)
     title = (
         f"{task}: success against {what}, a marker per checkpoint; Spearman"
@@ -190,6 +192,12 @@ def _upright(axes: Any, x: float, y: Interval, color: str, marker: str) -> None:
     if math.isfinite(y.low) and math.isfinite(y.high):
         axes.plot([x, x], [y.low, y.high], color=color, linewidth=2)
     axes.plot([x], [y.estimate], marker, color=color, markersize=6)
+
+
+def _pair_label(task: str, what: str) -> str:
+    """Return what is compared in three lines: the first, the second, the task."""
+    first, _, second = what.partition(" / ")
+    return "\n".join((words.short(first), f"over {words.short(second)}", words.short(task)))
 
 
 def _rows(axes: Any, names: Sequence[str]) -> None:

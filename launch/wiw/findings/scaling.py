@@ -153,13 +153,13 @@ def _shown(
             f"{x:g}",
             str(rows[task, row].summary.n),
             cell(rows[task, row]),
-            number(rows[task, row].summary.frames.p50, 0),
-            number(rows[task, row].summary.seconds.p50),
+            number(rows[task, row].summary.frames.mean, 1),
+            number(rows[task, row].summary.seconds.mean),
         )
         for x, row in levels
     ]
     caption = f"{task}, {name}: success against {what}, with 95 % intervals."
-    headings = (what, "n", "success", "frames per decision", "seconds per decision")
+    headings = (what, "n", "success", "frames per decision (mean)", "seconds per decision (mean)")
     bounds = {n: rows[task, n].primary for n in (BASELINE, "oracle") if (task, n) in rows}
     points: list[tuple[float, Interval]] = [(x, rows[task, row].primary) for x, row in levels]
     return Table(caption, headings, lines), plots.curve(name, what, task, points, bounds)

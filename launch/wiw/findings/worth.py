@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from wiw.arms import BASELINE
 from wiw.findings import plots
@@ -64,6 +64,7 @@ def training(evidence: Evidence) -> Finding:
     records, rows = evidence.records(TASKS, TRAINING), evidence.rows(TASKS, TRAINING)
     tried: list[tuple[Claim, Difference]] = []
     untried, lines, drawn = [], [], []
+    notes: list[str] = []
     for texts in evidence.plan.against:
         mine, other = (text.partition("=")[0] for text in texts)
         tasks = [t for t in evidence.plan.episodes if (t, mine) in rows and (t, other) in rows]
@@ -72,6 +73,7 @@ def training(evidence: Evidence) -> Finding:
         for task in tasks:
             metric = metric_of(task)
             text = f"{mine} beats {other} in {task}"
+            notes += _left_out(task, (rows[task, mine], rows[task, other]))
             claim, found = better(text, records[task, mine], records[task, other], metric)
             tried.append((claim, found))
             drawn.append((task, f"{mine} / {other}", found))
@@ -95,7 +97,18 @@ def training(evidence: Evidence) -> Finding:
         (*adjusted(tried), *untried),
         (Table(caption, headings, lines),),
         (plots.pairs(drawn),) if drawn else (),
+        notes=tuple(dict.fromkeys(notes)),
     )
+
+
+def _left_out(task: str, pair: Iterable[Row]) -> Iterator[str]:
+    """Say which rows had faults: those episodes are no failures, and make no pairs."""
+    for row in pair:
+        if row.faults:
+            yield (
+                f"{row.faults} of {row.summary.n} episodes of {row.arm} in {task} ended in a fault"
+                f" ({', '.join(row.summary.faults)}) and are left out of its pairs."
+            )
 
 
 def _line(rows: Mapping[tuple[str, str], Row], key: tuple[str, str]) -> tuple[str, ...]:
