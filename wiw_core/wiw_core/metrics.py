@@ -21,6 +21,8 @@ from wiw_core.statistics import (
 
 THINKING = ("glance", "propose", "imagine", "revise")
 """The stages of a decision during which the robot stands and thinks."""
+MOST_SCORE = 100.0
+"""Of an open answer, see :func:`answer_score`."""
 
 
 @dataclass(frozen=True)
@@ -134,8 +136,8 @@ def summarise(results: Sequence[EpisodeResult], decisions: Iterable[Decision]) -
         success_all=wilson(successes, len(results)),
         spl_actions=share_interval([spl_actions(r) for r in whole]),
         spl_metres=share_interval([spl_metres(r) for r in whole]),
-        score=mean_interval([answer_score(r) for r in whole]),
-        score_spl=mean_interval([score_spl(r) for r in whole]),
+        score=share_interval([answer_score(r) for r in whole], most=MOST_SCORE),
+        score_spl=share_interval([score_spl(r) for r in whole], most=MOST_SCORE),
         actions=mean_interval([r.actions for r in whole]),
         decisions=mean_interval([r.decisions for r in whole]),
         collisions=mean_interval([r.collisions for r in whole]),

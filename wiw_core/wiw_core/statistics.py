@@ -75,12 +75,14 @@ def mean_interval(values: Sequence[float], confidence: float = CONFIDENCE) -> In
     return Interval(mean, mean - half, mean + half)
 
 
-def share_interval(values: Sequence[float], confidence: float = CONFIDENCE) -> Interval:
-    """Return :func:`mean_interval` of shares, which no bound of theirs takes out of 0 to 1."""
+def share_interval(
+    values: Sequence[float], confidence: float = CONFIDENCE, most: float = 1.0
+) -> Interval:
+    """Return :func:`mean_interval` of shares, its bounds kept within 0 to ``most``."""
     found = mean_interval(values, confidence)
     if math.isnan(found.low):
         return found
-    return Interval(found.estimate, max(0.0, found.low), min(1.0, found.high))
+    return Interval(found.estimate, max(0.0, found.low), min(most, found.high))
 
 
 def paired_bootstrap(
