@@ -2,7 +2,7 @@
 
 Two pipelines are built from their published configurations with random weights (speed does not
 depend on what the numbers are) and run through WIW's own engine: Stable Video Diffusion, and Wan
-2.1 I2V of 14 billion parameters. For M = 1, 3 and 5 candidates with different actions it measures
+2.1 I2V of 14 billion parameters. For M = 1, 3 and 5 candidates from different views it measures
 seconds per candidate and peak memory; the batching ratio is M times the seconds of one alone, over
 those of M together. Writes ``results/video_gpu.json`` beside this file. Without a GPU nothing is
 measured, and the file says so.
@@ -35,7 +35,8 @@ from wiw_wm_node.video.wan import Wan21, Wan21Model
 
 RESULT = Path(__file__).parent / "results" / "video_gpu.json"
 F, L, R = "forward", "turn_left", "turn_right"
-PLANS = ([F] * 5, [F, L, F, F, F], [F, R, F, F, F], [F, L, L, F, F], [F, R, R, F, F])
+PLANS = ([F] * 5, [L, F, F, F, F], [R, F, F, F, F], [L, L, F, F, F], [R, R, F, F, F])
+"""They begin with other views: SVD ignores the rest, and equal clips are generated once."""
 COUNTS = (1, 3, 5)
 DEADLINE_S = 3600.0
 
@@ -246,6 +247,7 @@ def wan() -> Any:
             ffn_dim=13824,
             num_layers=40,
             image_dim=1280,
+            added_kv_proj_dim=5120,
         ),
         vae=diffusers.AutoencoderKLWan().float(),  # as WIW loads it
         scheduler=scheduler(

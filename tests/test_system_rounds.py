@@ -26,7 +26,7 @@ def weighed(decision: Decision) -> str:
 
 def test_every_round_of_a_search_is_the_same_over_ros(graph: Graph) -> None:
     """The fake model's values come from the picture alone, so every plan of a decision ties."""
-    options: dict[str, Any] = {"proposer": "cem", "reviser": "place", "candidates": 4}
+    options: dict[str, Any] = {"proposer": "cem", "reviser": "place"}
     policy = make_policy(
         "ignav",
         FakeWorldModel(),
@@ -36,12 +36,13 @@ def test_every_round_of_a_search_is_the_same_over_ros(graph: Graph) -> None:
     )
     expected: list[Decision] = []
     run_episode(FakeEnvironment(), "ignav", "val_001", policy, on_decision=expected.append)
-    assert [c.round for c in expected[0].candidates] == [0] * 4 + [1] * 4 + [2] * 4
+    assert [c.round for c in expected[0].candidates] == [0] * 3 + [1] * 3 + [2] * 3
     with graph.changed(
         "planner_node",
         **options,
         proposer_parameters=["rounds=3"],
         reviser_parameters=["score_by=value"],
+        rollout_deadline_s=30.0,
     ):
         result, decisions = graph.run("ignav", "val_001")
     assert result.code == ErrorCode.OK, result.message

@@ -214,7 +214,7 @@ def _plan(plan: Plan) -> Json:
     line: Json = {"actions": actions}
     if plan.text:
         line["text"] = plan.text
-    if plan.prior:
+    if plan.prior or math.copysign(1.0, plan.prior) < 0.0:  # -0.0 comes back as it was
         line["prior"] = _number(plan.prior)
     return line
 

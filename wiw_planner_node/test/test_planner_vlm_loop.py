@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from wiw_core.registry import WORLD_MODELS, Registry
 from wiw_planner_node.policy import make_policy
 from wiw_planner_node.vlm import policies
 from wiw_planner_node.vlm.policies import VlmProposer, VlmReviser
-from wiw_planner_node.vlm.stub import Body, Reply, StubServer, obliging
+from wiw_planner_node.vlm.stub import Body, Reply, StubServer, obliging, request_text
 
 
 def run(answer: Any, folder: Path, task: str = "ignav", model: str = "copy", **options: Any) -> Any:
@@ -36,11 +37,17 @@ def run(answer: Any, folder: Path, task: str = "ignav", model: str = "copy", **o
     return read_episode(record_path(folder, first)), stub
 
 
-def towards_a_wall(body: Body) -> Reply:
-    """Answer sensibly enough: go ahead, never sure of a label."""
-    if body.get("logprobs"):
-        return Reply("A", top=(("A", 0.5), ("B", 0.3)))
-    return Reply(route("forward", "forward", "turn_left"))
+def sensible() -> Callable[[Body], Reply]:
+    """Return an answer that drives ahead, and is sure of a label when asked for the third time."""
+    labels = iter((0.4, 0.5, 0.96))
+
+    def answer(body: Body) -> Reply:
+        if not body.get("logprobs"):
+            return Reply(route("forward", "forward", "turn_left"))
+        sure = next(labels) if "You name objects" in request_text(body) else 0.5
+        return Reply("A", top=(("A", sure), ("B", 0.01)))
+
+    return answer
 
 
 @pytest.mark.parametrize("task", ["ignav", "ar"])
@@ -48,7 +55,7 @@ def towards_a_wall(body: Body) -> Reply:
 def test_an_episode_runs_to_its_end_and_its_record_holds_every_exchange(
     tmp_path: Path, task: str, model: str
 ) -> None:
-    record, stub = run(towards_a_wall, tmp_path, task, model)
+    record, stub = run(sensible(), tmp_path, task, model)
     assert record.result.code is ErrorCode.OK
     assert record.result.status is not EpisodeStatus.ABORTED_FAULT
     kept = [exchange for decision in record.decisions for exchange in decision.decision.transcript]
@@ -63,7 +70,7 @@ def test_the_same_seed_and_the_same_replies_make_the_same_episode(tmp_path: Path
         taken = [d.decision for d in record.decisions]
         return [(d.plan, d.chosen, [e.reply for e in d.transcript]) for d in taken]
 
-    first, again = (run(obliging, tmp_path / name, "ar")[0] for name in ("first", "again"))
+    first, again = (run(obliging, tmp_path / name, model="")[0] for name in ("first", "again"))
     assert replies(first) == replies(again)
 
 
@@ -78,7 +85,8 @@ def test_the_same_seed_and_the_same_replies_make_the_same_episode(tmp_path: Path
 def test_a_failing_model_ends_the_episode_in_its_code_and_the_robot_has_not_moved(
     tmp_path: Path, reply: Reply, code: ErrorCode
 ) -> None:
-    record, _ = run(lambda _: reply, tmp_path, tries=1, deadline_s=0.3)
+    deadline_s = 0.3 if reply.hang else 60.0
+    record, _ = run(lambda _: reply, tmp_path, tries=1, deadline_s=deadline_s)
     assert (record.result.status, record.result.code) == (EpisodeStatus.ABORTED_FAULT, code)
     assert record.result.actions == 0 and record.decisions == ()
     assert record.result.message
@@ -95,7 +103,7 @@ def test_degrading_is_a_parameter_and_marked(tmp_path: Path) -> None:
 
 
 def test_a_decision_that_is_not_degraded_is_not_marked(tmp_path: Path) -> None:
-    record, _ = run(towards_a_wall, tmp_path, on_failure="first_plan")
+    record, _ = run(sensible(), tmp_path, on_failure="first_plan")
     assert not any(kept.decision.degraded for kept in record.decisions)
 
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 from planner_arm_tables import button, table_view
 
 from wiw_core.errors import ErrorCode, WiwError
-from wiw_core.observation import Projection
+from wiw_core.observation import Projection, Rgb
 from wiw_planner_node.perception.tabletop.camera import TableCamera
+from wiw_planner_node.vlm.arm import marks
 from wiw_planner_node.vlm.arm.marks import marked
 
 PLACES = [np.array([0.2, -0.2, 0.776]), np.array([0.1, 0.15, 0.776])]
@@ -31,8 +33,18 @@ def test_each_object_has_its_dot_where_the_camera_sees_its_middle() -> None:
     assert np.hypot(rows - y, columns - x).max() < 25, "a mark stays beside its object"
 
 
-def test_objects_are_numbered_in_their_order() -> None:
-    assert not np.array_equal(marked(VIEW, PLACES), marked(VIEW, PLACES[::-1]))
+def test_objects_are_numbered_in_their_order_from_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    signs: dict[str, tuple[float, float]] = {}
+
+    def noted(picture: Rgb, text: str, middle: tuple[float, float], *_: Any, **__: Any) -> None:
+        signs[text] = middle
+
+    monkeypatch.setattr(marks, "draw_sign", noted)
+    marks.marked(VIEW, PLACES)
+    assert set(signs) == {"x", "y", "z", "1", "2"}
+    for text, place in zip("12", PLACES):
+        x, y = TableCamera.of(VIEW).pixels(place)
+        assert np.hypot(signs[text][0] - x, signs[text][1] - y) < 20
 
 
 def test_the_axes_point_where_the_robot_has_its_axes() -> None:

@@ -16,7 +16,6 @@ from wiw_planner_node.perception.mapping.sweep import panorama_of
 from wiw_planner_node.perception.questions.surroundings import Surroundings
 from wiw_planner_node.perception.recognise import Recogniser
 from wiw_planner_node.vlm.questions.four_views import (
-    PITCH_RAD,
     VIEWS,
     YAW_RAD,
     Mark,
@@ -27,6 +26,7 @@ from wiw_planner_node.vlm.questions.landmarks import Landmark, landmarks, way_on
 
 HW = (120, 140)
 BAR = 24
+DOWN_RAD = math.radians(-10.0)
 
 
 def direction(yaw_rad: float, up_rad: float) -> np.ndarray:
@@ -56,14 +56,22 @@ def offered(
 
 @pytest.mark.parametrize("name", VIEWS)
 def test_a_view_looks_where_its_name_says_and_a_little_down(name: str) -> None:
-    place = 3.0 * direction(YAW_RAD[name], PITCH_RAD)
+    place = 3.0 * direction(YAW_RAD[name], DOWN_RAD)
     assert pixel_in(name, HW, place) == (70, 60)
     assert pixel_in(name, HW, -place) is None
 
 
+def test_a_view_is_105_degrees_wide() -> None:
+    ahead, left = direction(0.0, DOWN_RAD), np.array([0.0, 1.0, 0.0])
+    edge = math.tan(math.radians(52.5))
+    for share in (-0.8, 0.0, 0.5):
+        pixel = pixel_in("front", HW, ahead + share * edge * left)
+        assert pixel is not None and abs(pixel[0] - (69.5 - 70.0 * share)) <= 1 and pixel[1] == 60
+
+
 @pytest.mark.parametrize("name", VIEWS)
 def test_what_is_painted_on_the_panorama_shows_where_its_mark_goes(name: str) -> None:
-    place = direction(YAW_RAD[name] + 0.3, PITCH_RAD + 0.2)
+    place = direction(YAW_RAD[name] + 0.3, DOWN_RAD + 0.2)
     image = np.zeros((144, 256, 3), np.uint8)
     angles = np.arccos(np.clip(panorama.rays(144, 256) @ place, -1.0, 1.0))
     image[angles < 0.08] = (200, 0, 0)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from planner_aeqa_home import SOFA, context_of, look_round
 from vlm_arm_desk import buttons_context, choice, imagined, pressing, proposal
@@ -116,7 +116,7 @@ def legal_or_coded(stub: StubServer, ask: Callable[[], Any], check: Callable[[An
     assert len(stub.requests) == 1, "one try, no more"
 
 
-MANY = settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+MANY = settings(max_examples=40)
 
 
 @MANY

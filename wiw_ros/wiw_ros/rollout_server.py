@@ -125,8 +125,9 @@ class RolloutServer:
                 if job.running():
                     why = "The model did not finish before the deadline."
                     raise WiwError(ErrorCode.DEADLINE_EXCEEDED, why)
-                why = "The model was still busy with an earlier request at the deadline."
-                raise WiwError(ErrorCode.WM_UNRESPONSIVE, why)
+                if not job.done():  # if it ended a moment ago, its own word is in the queue
+                    why = "The model was still busy with an earlier request at the deadline."
+                    raise WiwError(ErrorCode.WM_UNRESPONSIVE, why)
 
     @contextmanager
     def _place(self) -> Iterator[None]:

@@ -32,7 +32,7 @@ PROTOCOL = {  # arXiv 2510.18135 and its released code: side, frames, steps, gui
     "cosmos25": (576, 93, 35, 7.0, 16.0),
 }
 LORA_ROWS = ("ltx", "ltx2", "hunyuan", "wan21", "wan22_5b", "cosmos2", "cosmos25")
-CACHED = ("ltx", "hunyuan", "wan21")
+CACHED = ("ltx", "hunyuan", "wan21", "wan22_5b", "wan22_a14b")
 
 
 def frames_of(model: Any, plan: list[str]) -> Any:
@@ -115,11 +115,17 @@ def with_lora(name: str, folder: Path, part: str = "transformer", seed: int = 0)
 
 @pytest.mark.parametrize("name", LORA_ROWS)
 def test_a_lora_is_merged_and_named_in_the_revision(name: str, tmp_path: Path) -> None:
-    plain, model = loaded(name), loaded(name, lora=str(with_lora(name, tmp_path / "lora")))
+    model = loaded(name, lora=str(with_lora(name, tmp_path / "lora")))
     assert model.info.revision.startswith("tiny-random+")
-    assert levels(frames_of(model, [F, F]), frames_of(plain, [F, F])) > 1
-    keys = model.engine.pipe.transformer.state_dict()
-    assert not [key for key in keys if "lora" in key]  # merged: it costs nothing
+    before, after = (p.transformer.state_dict() for p in (tiny.build(name), model.engine.pipe))
+    assert before.keys() == after.keys()  # merged: it costs nothing later
+    changed = {key for key in before if not torch.equal(before[key], after[key])}
+    assert changed and all(".to_" in key for key in changed)
+
+
+def test_a_lora_changes_the_picture(tmp_path: Path) -> None:
+    model = loaded("ltx", lora=str(with_lora("ltx", tmp_path / "lora")))
+    assert levels(frames_of(model, [F, F]), frames_of(loaded("ltx"), [F, F])) > 1
 
 
 def test_two_experts_take_two_loras(tmp_path: Path) -> None:
@@ -180,6 +186,16 @@ def test_wans_batched_pipeline_is_the_stock_one_for_one_candidate() -> None:
                 ).frames
             )
         assert torch.equal(clips[0], clips[1])
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_half_precision_as_on_a_gpu_goes_through_every_adapter(name: str) -> None:
+    model = loaded(name, dtype="bfloat16")
+    pipe = model.engine.pipe
+    assert pipe.transformer.dtype is torch.bfloat16
+    exact = torch.float32 if name.startswith("wan") else torch.bfloat16
+    assert pipe.vae.dtype is exact
+    assert frames_of(model, [F, F]).std() > 1.0
 
 
 def test_hunyuan_weights_that_give_no_first_frames_are_refused() -> None:

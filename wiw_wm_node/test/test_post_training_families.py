@@ -240,7 +240,7 @@ def tiny_dino(folder):
     return f"dino:{folder}"
 
 
-@pytest.mark.parametrize("model", ["ltx", "svd", "cosmos25"])
+@pytest.mark.parametrize("model", ["ltx", "svd"])
 def test_a_teachers_relations_are_approached_while_training(model, batch_of, tmp_path):
     recipe = recipe_of(model, teacher=tiny_dino(tmp_path), teacher_share=5.0, margin=0.0)
     network, batch = make_network(recipe, 0).train(), batch_of(recipe)

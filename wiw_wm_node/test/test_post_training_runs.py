@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 import video_lessons as lessons
+from diffusers.models.autoencoders.vae import DiagonalGaussianDistribution
 from safetensors.torch import load_file
 
 from wiw_core.errors import ErrorCode, WiwError
@@ -14,17 +15,19 @@ from wiw_learn.recipes import make_recipe
 from wiw_learn.training.config import make_config
 from wiw_learn.training.loader import tensors
 from wiw_learn.training.session import Options, train
+from wiw_wm_node.video.calls import arguments
 from wiw_wm_node.video.loading import load
 from wiw_wm_node.video.ltx import Ltx
-from wiw_wm_node.video.svd import SvdAction
+from wiw_wm_node.video.svd_action import SvdAction
 from wiw_wm_node.video.training.clips import arrays
 from wiw_wm_node.video.training.network import lesson_of
 
+pytestmark = pytest.mark.timeout(600)
 QUICK = Options(check=False)
 SCENES = (1, 2, 9, 19)
 """A straight and a winding walk to train on; of scenes 9 and 19 the same to judge by."""
 LTX = {"frames": 9, "height": 32, "width": 64, "rank": 16}
-SVD = {"frames": 4, "height": 16, "width": 128, "hidden": 32}
+SVD = {"frames": 3, "height": 16, "width": 128, "hidden": 32}
 
 
 def walks(folder: Path, own: dict, repeats=None):
@@ -74,9 +77,12 @@ def trained_and_new(config, folder):
     return done, new
 
 
-def nearer_to_their_own(frames: torch.Tensor, truth: torch.Tensor) -> list[bool]:
-    """Tell of each clip whether it is nearer to its own truth than to the other's."""
-    errors = (frames[:, None] - truth[None]).square()[:, :, 1:].flatten(2).mean(dim=2)
+def nearer_to_their_own(made: torch.Tensor, truth: torch.Tensor) -> list[bool]:
+    """Tell of each of two clips, (2, t, ...), whether it is nearer to its truth than the other's.
+
+    The first frame is left out: it is given.
+    """
+    errors = (made[:, None] - truth[None]).square()[:, :, 1:].flatten(2).mean(dim=2)
     return [bool(errors[0, 0] < errors[0, 1]), bool(errors[1, 1] < errors[1, 0])]
 
 
@@ -88,7 +94,7 @@ def test_a_training_that_was_stopped_ends_in_the_same_bytes(name, tmp_path):
     train(config, data, tmp_path / "whole", QUICK)
     asked = iter(range(100))
     with pytest.raises(WiwError) as stopped:
-        train(config, data, tmp_path / "parts", QUICK, stop=lambda: next(asked) >= 2)
+        train(config, data, tmp_path / "parts", QUICK, stop=lambda: next(asked) >= 1)
     assert stopped.value.code is ErrorCode.ABORTED_BY_USER
     said: list[str] = []
     card = train(config, data, tmp_path / "parts", QUICK, say=said.append)
@@ -99,12 +105,16 @@ def test_a_training_that_was_stopped_ends_in_the_same_bytes(name, tmp_path):
     assert ("gain" in card["metrics"]) == (name == "ltx_lora")
 
 
-def test_ltx_learns_to_follow_its_prompt_and_its_lora_is_the_pipelines_own(tmp_path):
+def test_ltx_learns_to_follow_its_prompt_and_its_lora_is_the_pipelines_own(tmp_path, monkeypatch):
+    # An untrained VAE draws latents that are mostly noise, a trained one hardly any.
+    monkeypatch.setattr(
+        DiagonalGaussianDistribution, "sample", lambda found, generator=None: found.mode()
+    )
     data = walks(tmp_path / "data", LTX)
     first = config_of("ltx_lora", LTX, "tiny")
     scaled = lessons.in_scale("ltx", tmp_path / "ltx", lesson(first, data).frames)
     config = config_of(
-        "ltx_lora", LTX, scaled, batch=6, steps=140, learning_rate=1e-2, weight_decay=0.0
+        "ltx_lora", LTX, scaled, batch=4, steps=150, learning_rate=1e-2, weight_decay=0.0
     )
     train(config, data, tmp_path / "run", QUICK)
     done, new = trained_and_new(config, tmp_path / "run")
@@ -119,32 +129,17 @@ def test_ltx_learns_to_follow_its_prompt_and_its_lora_is_the_pipelines_own(tmp_p
     assert all(torch.equal(ours[name].float(), value) for name, value in stock.items())
 
     taught = lesson(config, data)
-    asked = lessons.asked_for(
-        Ltx(), taught, steps=8, seed=3, fps=7.0, view="panorama", lora=str(file.parent)
-    )
-    pipe = load(Ltx(), lessons.with_weights(asked.settings, scaled)).pipe
     with torch.no_grad():
-        said = done.denoiser.eval(), pipe.transformer
-        hidden = torch.randn(1, 4, 8, generator=torch.Generator().manual_seed(0))
-        text = torch.randn(1, 5, 32, generator=torch.Generator().manual_seed(1))
-        answers = [
-            transformer(
-                hidden_states=hidden,
-                encoder_hidden_states=text,
-                timestep=torch.full((1, 4), 500.0),
-                encoder_attention_mask=torch.ones(1, 5),
-                num_frames=2,
-                height=1,
-                width=2,
-                rope_interpolation_scale=(8 / 7, 32, 32),
-                return_dict=False,
-            )[0]
-            for transformer in said
-        ]
-        assert torch.allclose(*answers, atol=1e-4)
-        frames = Ltx().generate(pipe, asked)
-        truth = lessons.reconstructed("ltx", pipe, taught.frames)
-    assert nearer_to_their_own(frames, truth) == [True, True]
+        clean = done.family.encode(taught).clean
+    for seed in range(3):
+        asked = lessons.asked_for(
+            Ltx(), taught, 4, seed, weights=scaled, view="panorama", lora=str(file.parent)
+        )
+        pipe = load(Ltx(), asked.settings).pipe
+        call = arguments(asked) | {"frame_rate": asked.settings.fps, "output_type": "latent"}
+        with torch.no_grad():
+            made = pipe._unpack_latents(pipe(**call).frames, *clean.shape[2:])
+        assert nearer_to_their_own(made.transpose(1, 2), clean.transpose(1, 2)) == [True, True]
 
 
 def test_svd_dagger_learns_to_follow_its_actions_and_its_model_loads_it(tmp_path):
@@ -152,15 +147,15 @@ def test_svd_dagger_learns_to_follow_its_actions_and_its_model_loads_it(tmp_path
     data = walks(tmp_path / "data", SVD, repeats)
     first = config_of("svd_action", SVD, "tiny")
     scaled = lessons.in_scale("svd", tmp_path / "svd", lesson(first, data).frames)
-    config = config_of("svd_action", SVD, scaled, batch=2, steps=80, learning_rate=3e-3, clip=1.0)
+    config = config_of("svd_action", SVD, scaled, batch=2, steps=45, learning_rate=3e-3, clip=1.0)
     train(config, data, tmp_path / "run", QUICK)
     done, new = trained_and_new(config, tmp_path / "run")
     assert losses_of(config, data, done) < 0.7 * losses_of(config, data, new)
 
     taught = lesson(config, data)
-    asked = lessons.asked_for(SvdAction(), taught, steps=6, seed=3, fps=7.0)
-    made = lessons.with_weights(asked.settings, str(tmp_path / "run" / "pipeline"))
-    pipe = load(SvdAction(), made).pipe
+    pipeline = str(tmp_path / "run" / "pipeline")
+    asked = lessons.asked_for(SvdAction(), taught, 6, 3, weights=pipeline)
+    pipe = load(SvdAction(), asked.settings).pipe
     trained = done.state_dict()
     for name, value in pipe.action_embedding.state_dict().items():
         assert torch.equal(value, trained[f"action_embedding.{name}"])
@@ -168,15 +163,15 @@ def test_svd_dagger_learns_to_follow_its_actions_and_its_model_loads_it(tmp_path
         assert torch.equal(value, trained[f"unet.{name}"])
     with torch.no_grad():
         frames = SvdAction().generate(pipe, asked)
-        truth = lessons.reconstructed("svd", pipe, taught.frames)
+        truth = lessons.reconstructed(pipe, taught.frames)
     assert nearer_to_their_own(frames, truth) == [True, True]
 
     # It goes on from what it made.
-    more = config_of("svd_action", SVD, str(tmp_path / "run" / "pipeline"), steps=1)
+    more = config_of("svd_action", SVD, pipeline, steps=1)
     again = make_recipe(more.recipe, **more.options).network()
     assert all(torch.equal(value, trained[name]) for name, value in again.state_dict().items())
-    other = config_of("svd_action", {**SVD, "frames": 5}, str(tmp_path / "run" / "pipeline"))
-    with pytest.raises(WiwError, match="4 numbers a frame, not 5"):
+    other = config_of("svd_action", {**SVD, "frames": 5}, pipeline)
+    with pytest.raises(WiwError, match="3 numbers a frame, not 5"):
         make_recipe(other.recipe, **other.options).network()
 
 

@@ -127,6 +127,31 @@ def test_the_cache_is_read_as_the_hubs_own_client_reads_it(
     assert located == (found, commit[:12])
 
 
+def test_weights_are_fetched_only_when_told(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    import diffusers
+
+    asked: list[Any] = []
+
+    def fetch(repository: str, **given: Any) -> str:
+        asked.append((repository, given["revision"]))
+        if repository != REPOSITORY:
+            raise OSError("the network is down")
+        return str(tmp_path / "0123456789abcdef")
+
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr(diffusers.DiffusionPipeline, "download", fetch)
+    refused(lambda: hub.located(Settings(weights=REPOSITORY), "x"), ErrorCode.MODEL_UNAVAILABLE)
+    assert asked == []
+    told = Settings(weights=REPOSITORY, download=True, hub_revision="v2")
+    assert hub.located(told, "x") == (tmp_path / "0123456789abcdef", "0123456789ab")
+    assert asked == [(REPOSITORY, "v2")]
+    other = Settings(weights="a/b", download=True)
+    sentence = refused(lambda: hub.located(other, "x"), ErrorCode.MODEL_UNAVAILABLE)
+    assert "could not be fetched: the network is down" in sentence
+
+
 def test_a_folder_that_is_no_pipeline_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "model_index.json").write_text("{ not json")
     model = SvdModel(weights=str(tmp_path))

@@ -67,22 +67,12 @@ def in_scale(family: str, folder: Path, frames: torch.Tensor) -> str:
     return str(folder)
 
 
-def asked_for(family, lesson, steps: int, seed: int = 0, guidance: float = 1.0, **changes):
+def asked_for(family, lesson, steps: int, seed: int = 0, **changes) -> Batch:
     """What the engine would ask a family for: the clips of a lesson's first frames and controls."""
     frames, height, width = lesson.frames.shape[1], *lesson.frames.shape[3:]
-    settings = replace(
-        family.defaults,
-        weights="tiny",
-        device="cpu",
-        dtype="float32",
-        steps=steps,
-        guidance=guidance,
-        frames=frames,
-        actions=frames - 1,
-        height=height,
-        width=width,
-        **changes,
-    )
+    plain = {"weights": "tiny", "device": "cpu", "dtype": "float32", "guidance": 1.0}
+    shape = {"frames": frames, "actions": frames - 1, "height": height, "width": width}
+    settings = replace(family.defaults, **{**plain, **shape, "steps": steps, **changes})
     return Batch(
         images=pictures(lesson.frames[:, 0]),
         prompts=list(lesson.captions),
@@ -96,19 +86,9 @@ def asked_for(family, lesson, steps: int, seed: int = 0, guidance: float = 1.0, 
     )
 
 
-def with_weights(settings, weights: str):
-    """The same settings with other weights."""
-    return replace(settings, weights=weights)
-
-
-def reconstructed(family: str, pipe, frames: torch.Tensor) -> torch.Tensor:
-    """True clips (B, T, 3, H, W) from -1 to 1 as the pipeline's VAE shows them, from 0 to 1."""
+def reconstructed(pipe, frames: torch.Tensor) -> torch.Tensor:
+    """True clips (B, T, 3, H, W) from -1 to 1 as the VAE of SVD shows them, from 0 to 1."""
     count, length = frames.shape[:2]
-    if family == "svd":
-        latents = pipe.vae.encode(frames.flatten(0, 1)).latent_dist.mode()
-        latents = latents.unflatten(0, (count, length)) * pipe.vae.config.scaling_factor
-        return pipe.decode_latents(latents, length, length).permute(0, 2, 1, 3, 4) / 2 + 0.5
-    latents = encoded_clip(pipe, frames)
-    time = torch.full((count,), 0.05) if pipe.vae.config.timestep_conditioning else None
-    video = pipe.vae.decode(latents, time, return_dict=False)[0]
-    return pipe.video_processor.postprocess_video(video, output_type="pt")
+    latents = pipe.vae.encode(frames.flatten(0, 1)).latent_dist.mode()
+    latents = latents.unflatten(0, (count, length)) * pipe.vae.config.scaling_factor
+    return pipe.decode_latents(latents, length, length).permute(0, 2, 1, 3, 4) / 2 + 0.5

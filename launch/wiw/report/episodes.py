@@ -15,6 +15,9 @@ from wiw.study import Study
 from wiw_core.metrics import thinking_seconds
 from wiw_core.record_format import DecisionRecord, EpisodeRecord
 
+_REPLY = 600
+"""Characters of what was said that stand on the page; the record has more."""
+
 
 @dataclass(frozen=True)
 class Line:
@@ -31,6 +34,7 @@ class Line:
     frames: int
     degraded: bool
     candidates: tuple[dict[str, Any], ...]
+    exchanges: tuple[dict[str, Any], ...]
 
 
 @dataclass(frozen=True)
@@ -160,5 +164,16 @@ def _line(step: DecisionRecord) -> Line:
                 "chosen": index == decision.chosen,
             }
             for index, candidate in enumerate(decision.candidates)
+        ),
+        exchanges=tuple(
+            {
+                "role": exchange.role,
+                "server": exchange.server,
+                "seconds": words.seconds(exchange.seconds),
+                "trouble": words.trouble(exchange.code),
+                "reason": exchange.reason[:_REPLY],
+                "reply": exchange.reply[:_REPLY] + ("…" if len(exchange.reply) > _REPLY else ""),
+            }
+            for exchange in decision.transcript
         ),
     )

@@ -9,6 +9,7 @@ nothing that a server sends is ever run.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,6 +20,7 @@ from wiw_core.errors import ErrorCode, WiwError
 _ARRAY, _SCALAR = b"__ndarray__", b"__npgeneric__"
 _KINDS = "biuf"
 """Truth values, whole numbers with and without sign, floating point."""
+_DTYPE = re.compile(rf"[<>|=]?[{_KINDS}][0-9]{{1,2}}")
 _MAX_AXES = 8
 INSTALL = "Install it: pip install -r requirements-extras.txt."
 
@@ -48,7 +50,7 @@ def unpack(data: bytes) -> dict[str, Any]:
     msgpack = _msgpack()
     try:
         message = msgpack.unpackb(data, object_hook=_value, raw=False)
-    except (ValueError, TypeError, KeyError, RecursionError, msgpack.UnpackException) as error:
+    except (ArithmeticError, KeyError, TypeError, ValueError, msgpack.UnpackException) as error:
         raise WiwError(
             ErrorCode.UNPARSABLE, f"The policy server's message cannot be read: {error}."
         ) from error
@@ -79,6 +81,8 @@ def _value(found: dict[Any, Any]) -> Any:
     if _ARRAY in found:
         return _array(found)
     if _SCALAR in found:
+        if not isinstance(found[b"data"], (bool, int, float)):
+            raise ValueError("a number is none")
         return _dtype(found).type(found[b"data"])
     return found
 
@@ -96,12 +100,9 @@ def _array(found: dict[Any, Any]) -> np.ndarray[Any, Any]:
 def _dtype(found: dict[Any, Any]) -> np.dtype[Any]:
     name = found[b"dtype"]
     text = name.decode("ascii") if isinstance(name, bytes) else name
-    if not isinstance(text, str) or len(text) > 8:
-        raise ValueError("an array has no type")
-    dtype = np.dtype(text)
-    if dtype.kind not in _KINDS:
-        raise ValueError(f"an array is of {dtype}")
-    return dtype
+    if not isinstance(text, str) or _DTYPE.fullmatch(text) is None:
+        raise ValueError("an array is of no type that is read")
+    return np.dtype(text)
 
 
 def _msgpack() -> Any:

@@ -134,8 +134,8 @@ def plan_schema(horizon: int) -> schema.Json:
 
 
 def read_plan(reply: Any, context: DecisionContext) -> Plan:
-    """Return the plan of a reply that fits the schema, its reasoning as the words."""
-    plan = navigation_plan(reply["actions"], reply["reasoning"])
+    """Return the plan of a reply that fits the schema; its reasoning stays in the transcript."""
+    plan = navigation_plan(reply["actions"])
     check_plan(plan, context.actions, context.limits.horizon)
     return plan
 

@@ -16,6 +16,8 @@ from wiw_core.rollouts import Rollout
 from wiw_planner_node.perception.crops import Gaze, look
 from wiw_planner_node.vlm.pictures import CELL, FRONT_RAD, front
 
+_IN_VIEW = 0.5
+
 
 @dataclass(frozen=True)
 class Shown:
@@ -68,7 +70,7 @@ def ahead(view: View) -> View:
 
 
 def box_of(view: View, gaze: Gaze) -> Box | None:
-    """Return the box in a pinhole view that a gaze takes in; None if the view shows none of it."""
+    """Return the box in a pinhole view that a gaze takes in; None if less than half is in view."""
     half = np.tan(gaze.fov_rad / 2.0)
     corners = np.array([[x, y, 1.0] for x in (-half, half) for y in (-half, half)])
     rays = corners @ gaze.rotation().T @ view.T_base_camera[:3, :3]
@@ -76,6 +78,8 @@ def box_of(view: View, gaze: Gaze) -> Box | None:
     if not np.isfinite(pixels).all():  # a corner lies behind the camera
         return None
     height, width = view.size
-    x0, y0 = (int(v) for v in np.clip(np.floor(pixels.min(axis=0)), 0, (width, height)))
-    x1, y1 = (int(v) for v in np.clip(np.ceil(pixels.max(axis=0)), 0, (width, height)))
-    return (x0, y0, x1, y1) if x1 - x0 >= 2 and y1 - y0 >= 2 else None
+    low, high = np.floor(pixels.min(axis=0)), np.ceil(pixels.max(axis=0))
+    x0, y0, x1, y1 = (int(v) for v in np.clip([low, high], 0, (width, height)).ravel())
+    if (x1 - x0) * (y1 - y0) < _IN_VIEW * float(np.prod(high - low)):
+        return None
+    return x0, y0, x1, y1

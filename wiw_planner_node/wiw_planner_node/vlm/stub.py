@@ -1,12 +1,17 @@
 """A stub: a server on this machine that speaks like a language model's, and is none.
 
 For tests, and to try a policy without a model. It answers what it is told to, politely or not.
+Alone it replies with :func:`obliging`, until it is interrupted::
+
+    python -m wiw_planner_node.vlm.stub 8000
 """
 
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
+import sys
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -79,6 +84,8 @@ class StubServer:
     ----------
     answer : callable
         Given a request, returns the reply, or its text. Called from several threads.
+    port : int
+        0: any that is free.
 
     Attributes
     ----------
@@ -90,12 +97,12 @@ class StubServer:
         Their HTTP headers, keys in lower case.
     """
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: Answer, port: int = 0) -> None:
         self.answer = answer
         self.requests: list[Body] = []
         self.headers: list[dict[str, str]] = []
         self._closing = threading.Event()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self, self._closing))
+        self._server = ThreadingHTTPServer(("127.0.0.1", port), _handler(self, self._closing))
         self._server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}/v1"
         poll = {"poll_interval": 0.02}
@@ -215,3 +222,15 @@ def _handler(stub: StubServer, closing: threading.Event) -> type[BaseHTTPRequest
             """Say nothing: the test's output is its own."""
 
     return Handler
+
+
+def main() -> None:
+    """Serve obliging replies until interrupted."""
+    with StubServer(obliging, int(sys.argv[1]) if len(sys.argv) > 1 else 0) as stub:
+        print(f"A stub, not a language model, replies at {stub.url}", flush=True)
+        with contextlib.suppress(KeyboardInterrupt):
+            threading.Event().wait()
+
+
+if __name__ == "__main__":
+    main()

@@ -36,7 +36,7 @@ def waves(numbers: torch.Tensor) -> torch.Tensor:
 
 
 class Embedder(nn.Module):
-    """Turns a number into a vector: waves, then two linear layers (paper, section 3.2)."""
+    """Turns a number into a vector: waves, then two linear layers, as in the paper."""
 
     def __init__(self, width: int) -> None:
         super().__init__()

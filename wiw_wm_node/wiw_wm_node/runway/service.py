@@ -159,6 +159,7 @@ class Service:
                 "There is no key for Runway.",
                 f"Put it into the environment variable {SECRET} of this node.",
             )
+        logging.getLogger("httpx").setLevel(logging.WARNING)  # it would log signed addresses
         self.credits, self._limits, self._api = credits, limits, runwayml
         self._client = runwayml.RunwayML(
             api_key=key, base_url=url, max_retries=0, _strict_response_validation=True

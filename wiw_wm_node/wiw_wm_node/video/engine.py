@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,12 +11,11 @@ import torch
 from PIL import Image
 
 from wiw_core.errors import ErrorCode, WiwError
-from wiw_core.observation import Rgb
 from wiw_core.rollouts import RolloutRequest
 from wiw_wm_node import views
 from wiw_wm_node.video import speed
 from wiw_wm_node.video.adapter import Batch, Family
-from wiw_wm_node.video.course import Clip
+from wiw_wm_node.video.answer import Film, Job
 from wiw_wm_node.video.loading import load
 from wiw_wm_node.video.memo import Memo
 from wiw_wm_node.video.noise import generators, seed_of
@@ -25,19 +23,6 @@ from wiw_wm_node.video.settings import Settings
 from wiw_wm_node.video.start import Start
 
 _LOG = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Job:
-    """A clip to be generated, which of its native frames are looked at, and the plans it serves."""
-
-    clip: Clip
-    frames: tuple[int, ...]
-    plans: tuple[int, ...]
-
-
-Film = dict[int, Rgb] | WiwError
-"""The native frames that were asked for, (H, W, 3) each, or why there are none."""
 
 
 class Engine:

@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 import inspect
-import time
 from collections.abc import Iterator
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import numpy as np
-
 from wiw_core.catalogue import ModelSheet
 from wiw_core.errors import ErrorCode, WiwError
-from wiw_core.observation import Projection, Rgb
 from wiw_core.rollouts import ModelInfo, Rollout, RolloutRequest
 from wiw_wm_node import views
 from wiw_wm_node.video.adapter import Family
+from wiw_wm_node.video.answer import Answer, projection
 from wiw_wm_node.video.batches import Batches, free
-from wiw_wm_node.video.course import Course, course_of
 from wiw_wm_node.video.settings import Settings
-from wiw_wm_node.video.start import Start
-from wiw_wm_node.video.timing import alignment, native_frame
+from wiw_wm_node.video.timing import alignment
 
 if TYPE_CHECKING:
-    from wiw_wm_node.video.engine import Engine, Job
+    from wiw_wm_node.video.engine import Engine
 
 
 class VideoModel:
@@ -116,139 +111,30 @@ class VideoModel:
             ``DEADLINE_EXCEEDED``.
         """
         views.keep_going(request)
-        start = Start(request.now, self.settings, self.info.name)
-        wanted = [views.frames_wanted(request, k) for k in range(len(request.plans))]
-        courses = [
-            course_of(plan, ks, request.now, self.settings, self.info.controls, start.turns)
-            for plan, ks in zip(request.plans, wanted)
-        ]
-        for index, course in enumerate(courses):
-            if course.clip is None:
-                yield self._exact(request, index, wanted[index], course, start)
-        yield from self._imagined(request, wanted, courses, start)
+        answer = Answer(request, self.settings, self.info)
+        for index in answer.exact:
+            views.keep_going(request)
+            yield answer.turned(index)
+        if not answer.jobs:
+            return
+        self.load()
+        engine = self.engine
+        assert engine is not None
+        for outcome in self.batches.run(
+            answer.jobs, lambda some: engine.make(some, answer.start, request)
+        ):
+            film = outcome.error or outcome.made
+            assert film is not None, "a batch ends with a film or an error"
+            seconds = outcome.seconds
+            for index in outcome.job.plans:
+                yield answer.imagined(index, film, seconds, self.batches.note)
+                seconds = 0.0  # the first plan of a shared clip has paid for it
 
     def close(self) -> None:
         """Free the weights; idempotent."""
         if self.engine is not None:
             self.engine = None
             free()
-
-    def _exact(
-        self,
-        request: RolloutRequest,
-        index: int,
-        wanted: tuple[int, ...],
-        course: Course,
-        start: Start,
-    ) -> Rollout:
-        views.keep_going(request)
-        begun = time.monotonic()
-        frames = [start.frame(course.headings[k]) for k in wanted]
-        return self._rollout(request, index, wanted, frames, time.monotonic() - begun)
-
-    def _imagined(
-        self,
-        request: RolloutRequest,
-        wanted: list[tuple[int, ...]],
-        courses: list[Course],
-        start: Start,
-    ) -> Iterator[Rollout]:
-        jobs = self._jobs(courses)
-        if not jobs:
-            return
-        self.load()
-        engine = self.engine
-        assert engine is not None
-        for outcome in self.batches.run(jobs, lambda some: engine.make(some, start, request)):
-            film = outcome.error or outcome.made
-            seconds = outcome.seconds
-            for index in outcome.job.plans:
-                if film is None or isinstance(film, WiwError):
-                    yield self._failed(request, index, film, seconds)
-                else:
-                    course = courses[index]
-                    frames = self._frames(film, course, wanted[index], start)
-                    notes = (self.batches.note, _held(course))
-                    yield self._rollout(
-                        request,
-                        index,
-                        wanted[index],
-                        frames,
-                        seconds,
-                        " ".join(filter(None, notes)),
-                    )
-                seconds = 0.0  # the first plan of a shared clip has paid for it
-
-    def _jobs(self, courses: list[Course]) -> list[Job]:
-        """Return each clip once, with all of its frames that somebody looks at."""
-        from wiw_wm_node.video.engine import Job
-
-        groups: dict[bytes, list[int]] = {}
-        for index, course in enumerate(courses):
-            if course.clip is not None:
-                groups.setdefault(course.clip.key, []).append(index)
-        jobs = []
-        for plans in groups.values():
-            clip = courses[plans[0]].clip
-            assert clip is not None
-            looked_at = {self._native(m) for k in plans for m in courses[k].moments.values()}
-            jobs.append(Job(clip, tuple(sorted(looked_at)), tuple(plans)))
-        return jobs
-
-    def _native(self, moment: int) -> int:
-        return native_frame(moment, self.settings.actions, self.settings.frames)
-
-    def _frames(
-        self, film: dict[int, Rgb], course: Course, wanted: tuple[int, ...], start: Start
-    ) -> list[Rgb]:
-        return [
-            film[self._native(course.moments[k])]
-            if k in course.moments
-            else start.frame(course.headings[k])
-            for k in wanted
-        ]
-
-    def _rollout(
-        self,
-        request: RolloutRequest,
-        index: int,
-        wanted: tuple[int, ...],
-        frames: list[Rgb],
-        seconds: float,
-        message: str = "",
-    ) -> Rollout:
-        return Rollout(
-            plan_index=index,
-            frames=np.stack(frames),
-            frame_indices=wanted,
-            projection=_projection(self.settings),
-            generation=request.generation,
-            seconds=seconds,
-            message=message,
-        )
-
-    def _failed(
-        self, request: RolloutRequest, index: int, error: WiwError | None, seconds: float
-    ) -> Rollout:
-        assert error is not None
-        return Rollout(
-            plan_index=index,
-            frames=np.empty((0, *self.settings.size, 3), np.uint8),
-            frame_indices=(),
-            projection=_projection(self.settings),
-            generation=request.generation,
-            seconds=seconds,
-            code=error.code,
-            message=str(error),
-        )
-
-
-def _projection(settings: Settings) -> Projection:
-    return Projection.EQUIRECTANGULAR if settings.panoramic else Projection.PERSPECTIVE
-
-
-def _held(course: Course) -> str:
-    return f"Frames after action {course.held} repeat the last one." if course.held else ""
 
 
 def _info(family: Family, settings: Settings, revision: str) -> ModelInfo:
@@ -257,7 +143,7 @@ def _info(family: Family, settings: Settings, revision: str) -> ModelInfo:
         revision=revision,
         licence=family.licence,
         controls=family.controls_of(settings),
-        projection=_projection(settings),
+        projection=projection(settings),
         height=settings.height,
         width=settings.width,
         needs_panorama=settings.panoramic,

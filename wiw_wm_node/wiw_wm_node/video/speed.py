@@ -26,6 +26,8 @@ def make_ready(loaded: Loaded, family: Family, settings: Settings) -> None:
         a package that is missing; ``OUT_OF_MEMORY`` if the weights do not fit the device.
     """
     pipe = loaded.pipe
+    if loaded.device.type == "cuda":  # the contract: the same request repeats bit by bit
+        torch.backends.cudnn.benchmark, torch.backends.cudnn.deterministic = False, True
     denoisers = [modules(pipe)[n] for n in family.denoisers if n in modules(pipe)]
     for denoiser in denoisers:
         _quantise(denoiser, settings, loaded.dtype)

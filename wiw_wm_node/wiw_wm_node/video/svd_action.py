@@ -46,7 +46,7 @@ class SvdAction(Svd):
     defaults: ClassVar[Settings] = SvdActionSettings(
         weights=HUB, guidance=3.0, view="panorama", height=576, width=1024
     )
-    memory_gib = 18.0
+    memory_gib = 18.0  # 2.6 times the pixels of SVD's default
 
     def controls_of(self, settings: Settings) -> tuple[str, ...]:
         """Return the control that the weights were trained with."""

@@ -66,7 +66,8 @@ class Clips(Protocol):
 
 def turns_of(ids: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     """Return (T,) 1 for each id of ``turn_left``, -1 for ``turn_right``, else 0."""
-    return (ids == IDS["turn_left"]).astype(np.int64) - (ids == IDS["turn_right"])
+    left, right = (ids == IDS[name] for name in ("turn_left", "turn_right"))
+    return np.asarray(left.astype(np.int64) - right, np.int64)
 
 
 def mirrored(control: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
@@ -117,8 +118,8 @@ def mirror(clip: Clip) -> Clip:
 
 def caption_of(ids: npt.NDArray[np.int64]) -> str:
     """Return the prompt that a model is given for a row of action ids, that of frame 0 left out."""
-    from wiw_core.action_api import prompt
     from wiw_core.action_api.lowlevel import plan_from_ids
+    from wiw_core.action_api.text import prompt
 
     return prompt(plan_from_ids(ids, len(ids) - 1))
 

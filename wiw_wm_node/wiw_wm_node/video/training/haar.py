@@ -49,7 +49,7 @@ def transform(clip: torch.Tensor) -> torch.Tensor:
 
 def inverse(bands: torch.Tensor) -> torch.Tensor:
     """Return the (..., T, H, W) clip of (8, ..., T/2, H/2, W/2) bands."""
-    parts = list(bands)
+    parts: list[torch.Tensor] = list(bands)
     for axis in reversed(_AXES):
         parts = [_join(low, high, axis) for low, high in zip(parts[::2], parts[1::2])]
     return parts[0]
@@ -97,7 +97,8 @@ def weighted_squares(residual: torch.Tensor, weights: tuple[float, ...]) -> torc
 
 
 def _split(clip: torch.Tensor, axis: int) -> tuple[torch.Tensor, torch.Tensor]:
-    even, odd = clip.unflatten(axis, (-1, 2)).unbind(axis)
+    pairs: torch.Tensor = clip.unflatten(axis, (-1, 2))  # type: ignore[no-untyped-call]
+    even, odd = pairs.unbind(axis)
     return (even + odd) * _ROOT_HALF, (even - odd) * _ROOT_HALF
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -73,7 +73,7 @@ def _errors(network: PostTrained, batch: Batch, seed: list[int]) -> np.ndarray:
     return np.array(found)
 
 
-def _other(batches: list[Batch], place: int) -> Batch | None:
+def _other(batches: Sequence[Batch], place: int) -> Batch | None:
     """Return the next clip whose actions differ."""
     here = batches[place]
     for step in range(1, len(batches)):

@@ -90,11 +90,15 @@ class PostTrained(nn.Module):
             self.teacher.train(False)
         return self
 
-    def state_dict(self, *_: Any, **__: Any) -> dict[str, torch.Tensor]:
+    def state_dict(  # type: ignore[override]
+        self, *_: Any, **__: Any
+    ) -> dict[str, torch.Tensor]:
         """Return what is trained, by the pipeline's names."""
         return {name: p.detach() for name, p in self._learnt.items()}
 
-    def load_state_dict(self, state: Mapping[str, torch.Tensor], *_: Any, **__: Any) -> None:
+    def load_state_dict(  # type: ignore[override]
+        self, state: Mapping[str, torch.Tensor], *_: Any, **__: Any
+    ) -> None:
         """Take what :meth:`state_dict` gave; ``RuntimeError`` if it is of another network."""
         odd = state.keys() ^ self._learnt.keys()
         if odd:
@@ -120,7 +124,7 @@ class PostTrained(nn.Module):
         losses["loss"] = losses["error"]
         if set(self.extra.bands) != {1.0}:
             losses["loss"] = weight * haar.weighted_squares(residual, self.extra.bands)
-        if tokens:
+        if self.teacher is not None and tokens:
             with torch.no_grad():
                 features = self.teacher((lesson.frames + 1.0) / 2.0)
             losses["relations"] = self.extra.relations(tokens[0], features)

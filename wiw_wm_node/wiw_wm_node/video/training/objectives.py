@@ -40,7 +40,8 @@ class FlowMatching:
         low, high = torch.special.ndtr(torch.logit(unshifted)).tolist()
         share = low + (high - low) * torch.rand(count, device=device)
         level = torch.special.ndtri(share.clamp(1e-6, 1.0 - 1e-6)).sigmoid()
-        return self.shift * level / (1.0 + (self.shift - 1.0) * level)
+        shifted: torch.Tensor = self.shift * level / (1.0 + (self.shift - 1.0) * level)
+        return shifted
 
     @staticmethod
     def mixed(clean: torch.Tensor, noise: torch.Tensor, level: torch.Tensor) -> torch.Tensor:

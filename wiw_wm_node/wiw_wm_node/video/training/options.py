@@ -28,7 +28,8 @@ class Options:
     view : str
         ``panorama`` or ``front``; a dataset of the arm has ``front``.
     height, width, frames, fps
-        What is generated. A clip has one frame per action beside the given one.
+        What is generated: one frame per action beside the given one. 0 frames per second: the
+        model's own.
     checkpointing : bool
         Compute the blocks' inner results again when gradients are taken: much less memory, about a
         third more time (Chen et al., arXiv 1604.06174).
@@ -57,7 +58,7 @@ class Options:
     height: int = 576
     width: int = 1024
     frames: int = 14
-    fps: float = 7.0
+    fps: float = 0.0
     checkpointing: bool = True
     haar: Mapping[str, float] = field(default_factory=dict)
     teacher: str = ""
@@ -103,7 +104,7 @@ class Options:
             width=self.width,
             frames=self.frames,
             actions=self.frames - 1,
-            fps=float(self.fps),
+            fps=float(self.fps or own.fps),
         )
         family.check(settings)
         return settings

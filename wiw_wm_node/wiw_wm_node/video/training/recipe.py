@@ -251,4 +251,5 @@ class SvdActionRecipe(PostTraining):
 
         target = folder / PIPELINE
         network.family.pipe.save_pretrained(target)
-        network.extras[EMBEDDING].save(target)
+        embedding: Any = network.extras[EMBEDDING]
+        embedding.save(target)

@@ -41,10 +41,11 @@ class Relations:
         teacher : (B, T', H', W', D') floating point
             Both are brought to the coarser of the two grids. No gradient goes into it.
         """
-        grid = tuple(min(a, b) for a, b in zip(student.shape[1:4], teacher.shape[1:4]))
+        frames, height, width = map(min, zip(student.shape[1:4], teacher.shape[1:4]))
+        grid = (frames, height, width)
         ours = _unit(_at(student.float(), grid))
         theirs = _unit(_at(teacher.detach().float(), grid))
-        count, frame = ours.shape[1], grid[1] * grid[2]
+        count, frame = ours.shape[1], height * width
         chosen = torch.arange(count, device=ours.device)
         if 0 < self.anchors < count:
             chosen = torch.randperm(count, device=ours.device)[: self.anchors]
@@ -55,7 +56,7 @@ class Relations:
         return _mean(excess, same) + _mean(excess, ~same)
 
 
-def _at(tokens: torch.Tensor, grid: tuple[int, ...]) -> torch.Tensor:
+def _at(tokens: torch.Tensor, grid: tuple[int, int, int]) -> torch.Tensor:
     """Return (B, D, T, H, W) tokens averaged over the cells of a coarser grid."""
     channels_first = tokens.permute(0, 4, 1, 2, 3)
     if channels_first.shape[2:] == grid:

@@ -23,7 +23,7 @@ class Teacher(nn.Module):
     def forward(self, frames: torch.Tensor) -> torch.Tensor:
         """Return (B, T, h, w, D) features of (B, T, 3, H, W) float32 frames from 0 to 1."""
         features = self.features(frames.flatten(0, 1))
-        return features.unflatten(0, frames.shape[:2]).permute(0, 1, 3, 4, 2)
+        return features.reshape(*frames.shape[:2], *features.shape[1:]).permute(0, 1, 3, 4, 2)
 
     def features(self, images: torch.Tensor) -> torch.Tensor:
         """Return (N, D, h, w) features of (N, 3, H, W) images."""
@@ -93,7 +93,8 @@ class DinoTeacher(Teacher):
         )
         found = self.network(pixel_values=(images - mean) / deviation).last_hidden_state
         patches = found[:, -rows * columns :]  # class and register tokens come first
-        return patches.transpose(1, 2).unflatten(2, (rows, columns))
+        grid: torch.Tensor = patches.transpose(1, 2).unflatten(2, (rows, columns))
+        return grid
 
 
 def make_teacher(name: str, view: str) -> Teacher | None:

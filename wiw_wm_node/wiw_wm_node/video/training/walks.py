@@ -7,9 +7,9 @@ from functools import lru_cache
 
 import numpy as np
 
-from wiw_core.action_api import prompt
 from wiw_core.action_api.arm import tool_poses
 from wiw_core.action_api.lowlevel import cumulative_ids
+from wiw_core.action_api.text import prompt
 from wiw_core.arm import tool_pose
 from wiw_core.cameras.panorama import TURNS_PER_CIRCLE
 from wiw_core.errors import ErrorCode, WiwError

@@ -103,7 +103,7 @@ class FamilyTraining(ABC):
         """Return the latents with noise of a level that is drawn."""
 
     @abstractmethod
-    def forward(self, denoiser: nn.Module, encoded: Encoded, noised: Noised) -> torch.Tensor:
+    def forward(self, denoiser: Any, encoded: Encoded, noised: Noised) -> torch.Tensor:
         """Return (B, C, t, h, w) float32, what the denoiser says of the target."""
 
     @abstractmethod
@@ -115,7 +115,7 @@ class FamilyTraining(ABC):
         """Return (B,), what a squared error at this level counts."""
 
     @abstractmethod
-    def blocks(self, denoiser: nn.Module) -> list[nn.Module]:
+    def blocks(self, denoiser: Any) -> list[nn.Module]:
         """Return the blocks whose output :meth:`tokens` understands, first to last."""
 
     @abstractmethod
@@ -165,7 +165,8 @@ class FlowTraining(FamilyTraining):
         """Return (B, N, D) in its grid."""
         frames, height, width = encoded.clean.shape[2:]
         rows, columns = self.patch
-        return output.unflatten(1, (frames, height // rows, width // columns))
+        grid: torch.Tensor = output.unflatten(1, (frames, height // rows, width // columns))
+        return grid
 
 
 def normalised(pipe: Any, latents: torch.Tensor) -> torch.Tensor:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import nn
 
@@ -33,7 +35,7 @@ class CosmosTraining(FlowTraining):
         )
         return Encoded(clean, first_given(clean), {"text": text})
 
-    def forward(self, denoiser: nn.Module, encoded: Encoded, noised: Noised) -> torch.Tensor:
+    def forward(self, denoiser: Any, encoded: Encoded, noised: Noised) -> torch.Tensor:
         """Return the velocity that the transformer says."""
         text = encoded.given["text"]
         shown = (1.0 - encoded.asked) * encoded.clean + encoded.asked * noised.noisy
@@ -50,6 +52,6 @@ class CosmosTraining(FlowTraining):
         )[0]
         return said.float()
 
-    def blocks(self, denoiser: nn.Module) -> list[nn.Module]:
+    def blocks(self, denoiser: Any) -> list[nn.Module]:
         """Return the transformer's blocks."""
         return list(denoiser.transformer_blocks)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from torch import nn
@@ -44,7 +45,7 @@ class LtxTraining(FlowTraining):
         )
         return Encoded(clean, first_given(clean), {"text": text, "mask": mask})
 
-    def forward(self, denoiser: nn.Module, encoded: Encoded, noised: Noised) -> torch.Tensor:
+    def forward(self, denoiser: Any, encoded: Encoded, noised: Noised) -> torch.Tensor:
         """Return the velocity that the transformer says."""
         given, (frames, height, width) = encoded.given, encoded.clean.shape[2:]
         shown = (1.0 - encoded.asked) * encoded.clean + encoded.asked * noised.noisy
@@ -68,7 +69,7 @@ class LtxTraining(FlowTraining):
         unpacked: torch.Tensor = self.pipe._unpack_latents(said, frames, height, width, *self._cut)
         return unpacked.float()
 
-    def blocks(self, denoiser: nn.Module) -> list[nn.Module]:
+    def blocks(self, denoiser: Any) -> list[nn.Module]:
         """Return the transformer's blocks."""
         return list(denoiser.transformer_blocks)
 

@@ -99,7 +99,7 @@ class SvdTraining(FamilyTraining):
             noise = torch.stack(rolled)
         return Noised(level, noise, encoded.clean + spread(level, noise) * noise)
 
-    def forward(self, denoiser: nn.Module, encoded: Encoded, noised: Noised) -> torch.Tensor:
+    def forward(self, denoiser: Any, encoded: Encoded, noised: Noised) -> torch.Tensor:
         """Return the clean latents that the U-Net's answer means."""
         given, edm = encoded.given, self.objective
         frames = encoded.clean.shape[2]
@@ -124,14 +124,15 @@ class SvdTraining(FamilyTraining):
         """Return EDM's weight."""
         return self.objective.weight(noised.level)
 
-    def blocks(self, denoiser: nn.Module) -> list[nn.Module]:
+    def blocks(self, denoiser: Any) -> list[nn.Module]:
         """Return the U-Net's levels: down, middle, up."""
         return [*denoiser.down_blocks, denoiser.mid_block, *denoiser.up_blocks]
 
     def tokens(self, output: Any, encoded: Encoded) -> torch.Tensor:
         """Return the (B T, D, H, W) features of a level as tokens."""
         features = output[0] if isinstance(output, tuple) else output
-        return features.unflatten(0, (len(encoded.clean), -1)).permute(0, 1, 3, 4, 2)
+        grid: torch.Tensor = features.unflatten(0, (len(encoded.clean), -1))
+        return grid.permute(0, 1, 3, 4, 2)
 
     def _latents(self, frames: torch.Tensor) -> torch.Tensor:
         vae = self.pipe.vae

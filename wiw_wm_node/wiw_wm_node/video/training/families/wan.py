@@ -88,7 +88,7 @@ class WanTraining(FlowTraining):
         given = {"text": text, "image": image, "condition": torch.cat(prepared)}
         return Encoded(clean, asked, given)
 
-    def forward(self, denoiser: nn.Module, encoded: Encoded, noised: Noised) -> torch.Tensor:
+    def forward(self, denoiser: Any, encoded: Encoded, noised: Noised) -> torch.Tensor:
         """Return the velocity that the transformer says."""
         given, dtype = encoded.given, encoded.given["text"].dtype
         time = noised.level * _LEVELS
@@ -108,7 +108,7 @@ class WanTraining(FlowTraining):
         )[0]
         return said.float()
 
-    def blocks(self, denoiser: nn.Module) -> list[nn.Module]:
+    def blocks(self, denoiser: Any) -> list[nn.Module]:
         """Return the transformer's blocks."""
         return list(denoiser.blocks)
 
