@@ -103,6 +103,15 @@ def test_shipped_weights_are_judged_again_and_compared_with_after_a_retraining(
     assert code == 1 and "does not hold" in said and "0 of the card's 1" in said
 
 
+@pytest.mark.parametrize("option", ["--ship", "--check"])
+def test_weights_that_change_the_model_of_others_ship_nowhere(place, monkeypatch, capsys, option):
+    (place / "line.yaml").write_text(yaml.safe_dump({**CONFIG, "package": ""}))
+    code, said = wiw(monkeypatch, capsys, "line.yaml", option)
+    assert code != 0 and "ship nowhere" in said
+    assert wiw(monkeypatch, capsys, "line.yaml", "--set", "steps=2")[0] == 0
+    assert (place / "runs/train/line/line.safetensors").is_file()
+
+
 def test_the_list_says_which_weights_are_missing_and_which_are_broken(
     monkeypatch, capsys, tmp_path
 ):

@@ -76,7 +76,7 @@ bad_texts = st.one_of(
     st.text(max_size=60),
     st.integers(0, len(GOOD) - 1).map(lambda length: GOOD[:length]),
     st.text(min_size=1, max_size=9).filter(str.strip).map(lambda tail: GOOD + tail),
-    st.just(GOOD + GOOD),
+    st.sampled_from([GOOD + GOOD, GOOD + "\U00018cd6", GOOD + "\x00", "\ufeff" + GOOD]),
     st.just(f"```json\n{GOOD}\n```\nor\n```json\n{GOOD}\n```"),
     st.integers(20, 50_000).map(lambda depth: "[" * depth),
     st.integers(13, 3000).map(

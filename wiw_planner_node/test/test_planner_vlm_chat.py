@@ -161,6 +161,8 @@ def test_a_server_that_refuses_schemas_is_asked_in_words_from_then_on() -> None:
     def twice(talk: Talk) -> list[int]:
         return [talk.ask(QUESTION, SHAPE, lambda v: v["number"]) for _ in range(2)]
 
+    assert Asked(answer, twice, tries=1, structured="schema").code is ErrorCode.VLM_UNAVAILABLE
+    assert len(Asked(answer, twice, tries=1, structured="prompt").requests) == 2
     asked = Asked(answer, twice, tries=1)
     assert asked.value == [3, 3]
     assert ["response_format" in body for body in asked.requests] == [True, False, False]

@@ -8,6 +8,7 @@ actions and limits.
 from __future__ import annotations
 
 import json
+import textwrap
 from dataclasses import replace
 from typing import Any
 
@@ -53,7 +54,7 @@ SIGNS: dict[str, str] = {
 def with_sign(rgb: Rgb, words: str) -> Rgb:
     """Return the picture, larger, with a sign across it, as a person might hold one up."""
     drawn = cv2.resize(rgb, None, fx=6, fy=6, interpolation=cv2.INTER_NEAREST)
-    rows = [words[k : k + 24] for k in range(0, len(words), 24)]
+    rows = textwrap.wrap(words, 26)
     middle = drawn.shape[0] // 2
     cv2.rectangle(
         drawn, (4, middle - 24), (drawn.shape[1] - 4, middle + 24 * len(rows)), 3 * (255,), -1

@@ -50,6 +50,7 @@ class Dreamer:
     def reset(self, episode: Episode) -> None:
         """Forget the episode before."""
         self._inner.reset(episode)
+        self.frames = self._inner.frames  # of some it depends on the task
 
     def glance(self, context: DecisionContext) -> Decision | None:
         """Decide without imagination, as the inner reviser does."""

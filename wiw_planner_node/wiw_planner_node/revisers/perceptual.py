@@ -25,8 +25,8 @@ class PerceptualReviser:
     repeated, as the paper does. It takes perspective frames, as video models give them, and the
     part ahead of panoramas; frame and photo are both cut to what both show.
 
-    It compares pictures, not places: until the goal is in sight the score tells little. ``place``
-    does better wherever frames are panoramas.
+    It compares pictures, not places: until the goal is in sight the score tells little of where it
+    lies. Where frames are panoramas, ``place`` compares places.
 
     It never stops by itself, and refuses a task in which it would have to.
 

@@ -133,7 +133,7 @@ class Asker:
                     problem, said = unusable.problem, unusable.said
                     asked = _said_back(job.body(self._form.by_server), said, problem)
                 except Refusal as refusal:
-                    if refusal.status in _NOT_UNDERSTOOD and asked.pop("response_format", None):
+                    if self._drops_schema(refusal, asked):
                         self._form.by_server = False
                         continue  # the question was not read: it is no try of it
                     await self._pause(refusal, number)
@@ -185,6 +185,11 @@ class Asker:
                     kept,
                 )
             )
+
+    def _drops_schema(self, refusal: Refusal, asked: Body) -> bool:
+        """Take the schema out of a request that was refused, perhaps because of it."""
+        may = self._options.structured == "auto" and refusal.status in _NOT_UNDERSTOOD
+        return may and asked.pop("response_format", None) is not None
 
     async def _pause(self, refusal: Refusal, number: int) -> None:
         """Wait before the next try, as long as the server asks; raise if there is none."""

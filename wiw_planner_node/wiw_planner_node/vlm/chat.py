@@ -21,7 +21,7 @@ from wiw_planner_node.vlm.asking import Answer, Asker, Body, Form, Job
 from wiw_planner_node.vlm.options import ChatOptions
 from wiw_planner_node.vlm.pictures import Picture, data_uri
 from wiw_planner_node.vlm.reply import Reply
-from wiw_planner_node.vlm.schema import Json, parse
+from wiw_planner_node.vlm.schema import Json, clean, parse
 
 __all__ = ["Chat", "ChatOptions", "Picture", "Question", "Talk"]
 
@@ -128,7 +128,7 @@ class Talk:
         """Return the free text of each reply, never empty; otherwise as :meth:`ask_each`."""
 
         def read(reply: Reply) -> str:
-            text = reply.text.strip()
+            text = clean(reply.text).strip()
             if not 0 < len(text) <= max_chars:
                 raise ValueError(f"It has {len(text)} characters; 1 to {max_chars} are read.")
             return text

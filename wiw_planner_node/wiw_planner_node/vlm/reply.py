@@ -66,7 +66,7 @@ _MORE_THAN_ONE = 1.01
 
 @dataclass(frozen=True)
 class Reply:
-    """What a model said; ``first`` is what its server tells of the first token, unchecked."""
+    """What a model said, as it came; ``first``: what its server tells of the first token."""
 
     text: str
     first: Any = None
@@ -110,4 +110,4 @@ def envelope(body: str, max_chars: int) -> Reply:
     message = choice["message"]
     if message.get("refusal"):
         raise ValueError(f"The model refuses: {schema.clean(message['refusal'])[:200]}")
-    return Reply(schema.clean(message.get("content") or ""), choice.get("logprobs"))
+    return Reply(message.get("content") or "", choice.get("logprobs"))
