@@ -12,6 +12,7 @@ from wiw_core.errors import ErrorCode, WiwError
 from wiw_learn import weights
 from wiw_learn.fakes import FakeRecipe
 from wiw_learn.training.config import LATER, config_names, load_config, shipped_names
+from wiw_learn.training.ema import Ema
 from wiw_learn.training.session import Options, identity, train
 from wiw_learn.training.verdicts import finished
 
@@ -68,6 +69,21 @@ def test_what_is_judged_beside_the_gpu_or_on_it_without_one_is_the_same(data, tm
     if torch.cuda.is_available():
         pytest.skip("a GPU rounds differently")
     assert here["metrics"] == there["metrics"]
+
+
+def test_without_a_running_mean_no_second_copy_is_kept_and_resuming_is_exact(data, tmp_path):
+    config = tiny.config(ema=0.0)
+    network = FakeRecipe().network()
+    own = {value.data_ptr() for value in network.state_dict().values()}
+    assert {value.data_ptr() for value in Ema(network, 0.0).tensors.values()} == own
+    assert not {value.data_ptr() for value in Ema(network, 0.5).tensors.values()} & own
+    train(config, data, tmp_path / "whole", QUICK)
+    asked = iter(range(1000))
+    with pytest.raises(WiwError):
+        train(config, data, tmp_path / "parts", QUICK, stop=lambda: next(asked) >= 7)
+    train(config, data, tmp_path / "parts", QUICK)
+    whole, parts = (tmp_path / part / "tiny.safetensors" for part in ("whole", "parts"))
+    assert whole.read_bytes() == parts.read_bytes()
 
 
 def test_a_recipe_may_write_its_network_in_a_form_of_its_own(data, tmp_path, monkeypatch):

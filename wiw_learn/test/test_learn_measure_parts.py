@@ -13,12 +13,12 @@ from wiw_core.errors import ErrorCode, WiwError
 from wiw_core.fakes import room
 from wiw_core.geometry import Pose2
 from wiw_core.plans import TURN_RAD, camera_path, navigation_plan
+from wiw_learn.lpips import Lpips
 from wiw_learn.measure import images, objects, paths, places
 from wiw_learn.measure.calibration import expected_error, reliability, spearman
 from wiw_learn.measure.choice import credit, errors_to, rank
 from wiw_learn.measure.intervals import mean_by_scene, statistic_by_scene
 from wiw_learn.measure.navigation import other_plans
-from wiw_learn.measure.perceptual import Lpips
 
 
 def flat(level: int, size=(8, 8)) -> np.ndarray:
@@ -288,7 +288,7 @@ def alexnet(tmp_path_factory):
 
 
 def test_lpips_is_zero_for_equal_pictures_and_grows_with_the_damage(alexnet):
-    lpips, image = Lpips(alexnet), noise(0, (64, 64))
+    lpips, image = Lpips(str(alexnet)), noise(0, (64, 64))
     little = image.copy()
     little[20:28, 20:28] = 0
     same, some, much = lpips(np.stack([image] * 3), np.stack([image, little, noise(1, (64, 64))]))
@@ -297,7 +297,8 @@ def test_lpips_is_zero_for_equal_pictures_and_grows_with_the_damage(alexnet):
 
 def test_a_file_that_is_not_alexnet_is_refused(tmp_path):
     torch.save({"features.0.weight": torch.zeros(1)}, tmp_path / "other.pth")
-    for name in ("other.pth", "missing.pth"):
+    codes = {"other.pth": ErrorCode.RECORD_CORRUPT, "missing.pth": ErrorCode.MODEL_UNAVAILABLE}
+    for name, code in codes.items():
         with pytest.raises(WiwError) as caught:
-            Lpips(tmp_path / name)
-        assert caught.value.code == ErrorCode.MODEL_UNAVAILABLE
+            Lpips(str(tmp_path / name))
+        assert caught.value.code == code

@@ -24,7 +24,7 @@ from wiw_core.plans import TURN_RAD, navigation_plan
 from wiw_core.rollouts import Rollout
 from wiw_core.tasks.ignav import ImageGoalNavigation
 from wiw_planner_node.perception.frontal import Extent, ahead, cut
-from wiw_planner_node.perception.lpips import Lpips
+from wiw_planner_node.perception.likeness import LpipsMetric
 from wiw_planner_node.revisers.perceptual import PerceptualReviser
 
 FOV_RAD = math.pi / 2
@@ -188,7 +188,7 @@ def test_cutting_keeps_what_both_cameras_show() -> None:
 def test_lpips_is_zero_to_itself_symmetric_and_grows_with_noise(
     lpips_weights: dict[str, str],
 ) -> None:
-    metric, rng = Lpips(**lpips_weights), np.random.default_rng(0)
+    metric, rng = LpipsMetric(**lpips_weights), np.random.default_rng(0)
     picture = front(surroundings(1), size=(96, 96))
     noisy = [
         np.clip(picture + rng.normal(0.0, sigma, picture.shape), 0, 255).astype(np.uint8)
@@ -236,7 +236,7 @@ def test_lpips_computes_what_its_description_says(lpips_weights: dict[str, str])
         x, y = (t / np.linalg.norm(t, axis=0, keepdims=True).clip(1e-10) for t in (x, y))
         head = heads[f"lin{k}.model.1.weight"].double().numpy().ravel()
         expected += float(np.mean(np.tensordot(head, (x - y) ** 2, axes=1)))
-    metric = Lpips(**lpips_weights)
+    metric = LpipsMetric(**lpips_weights)
     assert metric.distance(metric.features(a), metric.features(b)) == pytest.approx(
         expected, rel=1e-4
     )
@@ -257,7 +257,7 @@ def broken(weights: dict[str, str], folder: Path, what: str) -> dict[str, str]:
     if what == "absent":
         return {**weights, "heads": str(folder / "nowhere.pth")}
     if what == "not given":
-        return {"backbone": weights["backbone"], "heads": ""}
+        return {**weights, "backbone": ""}
     if what == "no weights":
         path.write_bytes(b"an error page")
     elif what == "a list":
@@ -294,7 +294,7 @@ def test_lpips_without_its_weights_says_what_to_do(
     with pytest.raises(WiwError) as caught:
         PerceptualReviser("lpips", **broken(lpips_weights, tmp_path, what))
     assert caught.value.code is code
-    assert "alex.pth as heads" in str(caught.value) and "metric=colour" in str(caught.value)
+    assert "alexnet-owt-7be5be79.pth" in str(caught.value)
 
 
 def test_an_unknown_metric_is_refused_with_the_nearest_name() -> None:

@@ -71,14 +71,14 @@ def measure(
     from wiw.commands.collect import display
     from wiw.measuring import page, subjects, tables
     from wiw_learn.dataset import Dataset
+    from wiw_learn.lpips import Lpips
     from wiw_learn.measure import Settings
     from wiw_learn.measure import measure as run
-    from wiw_learn.measure.perceptual import Lpips
 
     torch.set_num_threads(threads)
     arms = _arms(models, parameters or [])
     settings = Settings(cases, horizon, plans, seed, films, held_out=data is not None)
-    perceptual = Lpips(lpips) if lpips else None
+    perceptual = Lpips(str(lpips)) if lpips else None
     dataset = Dataset.open(data) if data else subjects.own_data(subjects.kind_of(arms[0]))
     names = [arm.name for arm in arms]
     beaten = subjects.CONTROLS[dataset.manifest.kind] if controls else ()

@@ -20,10 +20,10 @@ from wiw_learn.measure.cases import (
     shards_to_judge,
 )
 from wiw_learn.measure.navigation import Navigation
-from wiw_learn.measure.perceptual import UNAVAILABLE
 from wiw_learn.measure.report import Film, Report, Row
 from wiw_learn.measure.scores import Ends, Imagined, Perceptual, imagine, score
 
+UNAVAILABLE = "needs AlexNet's ImageNet weights: give their file with --lpips"
 SHUFFLED = ", shuffled"
 """Ends the name of the row in which a model's frames belong to plans drawn by lot."""
 

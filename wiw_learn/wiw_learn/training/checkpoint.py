@@ -48,7 +48,7 @@ def save(
     from safetensors.torch import save as to_bytes
 
     tensors = {f"network/{name}": value for name, value in network.state_dict().items()}
-    tensors.update({f"ema/{name}": value for name, value in ema.tensors.items()})
+    tensors.update({f"ema/{name}": value for name, value in ema.state.items()})
     for index, state in optimiser.state_dict()["state"].items():
         tensors.update({f"optimiser/{index}/{key}": value for key, value in state.items()})
     content = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}

@@ -19,17 +19,26 @@ class Ema:
     ----------
     network : torch.nn.Module
     decay : float
-        0 keeps the last weights.
+        0 keeps no mean: ``tensors`` are the network's own, which takes no memory.
     """
 
     def __init__(self, network: torch.nn.Module, decay: float) -> None:
         self._decay = decay
         self.tensors = {
-            name: tensor.detach().clone() for name, tensor in network.state_dict().items()
+            name: tensor.detach().clone() if decay else tensor.detach()
+            for name, tensor in network.state_dict().items()
         }
+
+    @property
+    def state(self) -> Mapping[str, torch.Tensor]:
+        """What has to be saved to go on; nothing if no mean is kept."""
+        return self.tensors if self._decay else {}
 
     def update(self, network: torch.nn.Module, step: int) -> None:
         """Take in the weights after step number ``step``, counted from 0."""
+        if not self._decay:
+            self.tensors = {name: t.detach() for name, t in network.state_dict().items()}
+            return
         decay = min(self._decay, (1 + step) / (10 + step))
         for name, tensor in network.state_dict().items():
             mean = self.tensors[name]
@@ -40,5 +49,5 @@ class Ema:
 
     def restore(self, tensors: Mapping[str, torch.Tensor]) -> None:
         """Go on from tensors that were saved."""
-        for name, mean in self.tensors.items():
+        for name, mean in self.state.items():
             mean.copy_(tensors[name])

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from wiw_core.errors import ErrorCode, unknown_name
 from wiw_core.observation import Rgb
-from wiw_planner_node.perception.lpips import Lpips
+from wiw_learn.lpips import Lpips
 from wiw_planner_node.perception.place import picture_distance, picture_signature
 
 METRICS = ("colour", "lpips")
@@ -41,10 +41,21 @@ class ColourMetric:
         return picture_distance(a, b)
 
 
-class LpipsMetric(Lpips):
-    """LPIPS at the size the paper's frames are compared at."""
+class LpipsMetric:
+    """LPIPS at the size the paper's frames are compared at; see :class:`wiw_learn.lpips.Lpips`."""
 
     side = 256
+
+    def __init__(self, backbone: str, heads: str) -> None:
+        self._lpips = Lpips(backbone, heads)
+
+    def features(self, rgb: Rgb) -> Any:
+        """Return the features of all layers."""
+        return self._lpips.features(rgb[None])
+
+    def distance(self, a: Any, b: Any) -> float:
+        """Return the distance, at least 0."""
+        return float(self._lpips.distance(a, b)[0])
 
 
 def make_metric(name: str, backbone: str = "", heads: str = "") -> PictureMetric:
@@ -53,7 +64,7 @@ def make_metric(name: str, backbone: str = "", heads: str = "") -> PictureMetric
     Raises
     ------
     WiwError
-        ``BAD_PARAMETER`` for another name; as :class:`~wiw_planner_node.perception.lpips.Lpips`.
+        ``BAD_PARAMETER`` for another name; as :class:`wiw_learn.lpips.Lpips`.
     """
     if name == "colour":
         return ColourMetric()

@@ -36,7 +36,7 @@ class PerceptualReviser:
         ``colour`` compares joint colours in three bands and needs nothing; ``lpips`` is LPIPS
         (AlexNet) with weights that the user has.
     backbone, heads : str
-        Paths of the LPIPS weights, see :mod:`~wiw_planner_node.perception.lpips`.
+        Paths of the LPIPS weights, see :mod:`wiw_learn.lpips`.
     fov_deg : float
         Horizontal field of view of imagined perspective frames: the world model's ``fov_deg``.
 
