@@ -23,7 +23,9 @@ from wiw_ros.clients.call import Service, wait
 from wiw_ros.convert import result_from_msg
 
 READY_S = 60.0
-"""Seconds for a node to appear, and for a transition: loading a large model takes its time."""
+"""Seconds for a node to appear."""
+LOADED_S = 660.0
+"""Seconds for a reply, and for a transition: a node that loads a large model replies afterwards."""
 TRY_S = 2.0
 """Seconds after which a request without a reply is sent again."""
 TRANSITIONS: dict[int, tuple[str, int]] = {
@@ -115,7 +117,7 @@ class LoopClient:
         late = WiwError(
             ErrorCode.NOT_ACTIVE, f"'{name}' did not become active.", "Its log says why."
         )
-        self._until(lambda: self._state(name) == State.PRIMARY_STATE_ACTIVE, READY_S, late)
+        self._until(lambda: self._state(name) == State.PRIMARY_STATE_ACTIVE, LOADED_S, late)
 
     def close(self) -> None:
         """Stop spinning."""
@@ -142,7 +144,7 @@ class LoopClient:
 
     def _reaches(self, name: str, state: int) -> bool:
         late = WiwError(ErrorCode.NOT_ACTIVE, f"'{name}' is still on its way.")
-        self._until(lambda: self._state(name) in STABLE, READY_S, late)
+        self._until(lambda: self._state(name) in STABLE, LOADED_S, late)
         return self._state(name) == state
 
     def _set(self, name: str, parameters: Mapping[str, Any]) -> None:
@@ -167,7 +169,7 @@ class LoopClient:
         """
         if name not in self._clients:
             self._clients[name] = self._node.create_client(kind, name)
-        client, until = self._clients[name], time.monotonic() + READY_S
+        client, until = self._clients[name], time.monotonic() + LOADED_S
         absent = WiwError(ErrorCode.NOT_ACTIVE, f"Nobody offers '{name}'.")
         self._until(client.service_is_ready, READY_S, absent)
         while time.monotonic() < until:

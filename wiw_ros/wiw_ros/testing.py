@@ -28,7 +28,7 @@ from wiw_ros.clients.call import wait
 from wiw_ros.domains import claim
 from wiw_ros.transport import environment
 
-READY_S = 30.0
+READY_S = 60.0
 """Longest wait for a node to come up on a busy machine."""
 ASK_S = 3.0
 """Time after which a question that does no harm is asked again."""

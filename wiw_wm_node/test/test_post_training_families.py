@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 
 import pytest
 import torch
 import video_lessons as lessons
 from diffusers.models.autoencoders.vae import DiagonalGaussianDistribution
+from safetensors.torch import save_file
 
 from wiw_core.errors import ErrorCode, WiwError
 from wiw_learn.recipes import make_recipe
 from wiw_learn.training.loader import tensors
 from wiw_learn.training.steps import make_network
+from wiw_wm_node.video.loading import load
 from wiw_wm_node.video.svd_action import SvdAction
 from wiw_wm_node.video.training import haar
 from wiw_wm_node.video.training.clips import arrays
 from wiw_wm_node.video.training.families.base import Noised
+from wiw_wm_node.video.training.lora import without_lora
 from wiw_wm_node.video.training.network import lesson_of
 from wiw_wm_node.video.training.teachers import make_teacher
 
@@ -164,6 +168,41 @@ def test_only_what_is_trained_asks_for_gradients_and_is_in_the_state(model, batc
     assert all(torch.equal(other.state_dict()[name], value) for name, value in state.items())
     with pytest.raises(RuntimeError):
         other.load_state_dict({**state, "more": torch.zeros(1)})
+
+
+def taught(model: str, folder, batch_of, **options):
+    """A network whose LoRA does something, the file of it, and what it is asked."""
+    recipe = recipe_of(model, rank=2, **options)
+    network = make_network(recipe, 0)
+    with torch.no_grad():
+        for value in network.state_dict().values():
+            value.add_(0.3 * torch.randn(value.shape, generator=torch.Generator().manual_seed(1)))
+        lesson = lesson_of(batch_of(recipe))
+        encoded = network.family.encode(lesson)
+        noised = network.family.noise(encoded, lesson)
+    file = folder / f"{options.get('expert', 'mine')}.safetensors"
+    save_file(network.state_dict(), file)
+    return recipe, network, str(file), (encoded, noised)
+
+
+@pytest.mark.parametrize("model", LORA)
+def test_a_model_with_the_lora_says_what_the_trained_network_says(model, batch_of, tmp_path):
+    if model == "wan22_a14b":
+        experts = [taught(model, tmp_path, batch_of, expert=name) for name in ("high", "low")]
+    else:
+        experts = [taught(model, tmp_path, batch_of)]
+    recipe = experts[0][0]
+    settings = replace(recipe._settings, lora=",".join(file for _, _, file, _ in experts))
+    pipe = load(recipe._family, settings).pipe
+    for _, network, _, asked in experts:
+        family = network.family
+        with torch.no_grad():
+            said = family.forward(getattr(pipe, family.part), *asked)
+            ours = family.forward(network.denoiser, *asked)
+            with without_lora(network.denoiser):
+                before = family.forward(network.denoiser, *asked)
+        assert torch.allclose(said, ours, rtol=1e-3, atol=1e-4)
+        assert not torch.allclose(said, before, rtol=1e-3, atol=1e-2)
 
 
 @pytest.mark.parametrize("model", ["ltx", "svd"])
