@@ -39,8 +39,8 @@ setup(
         ],
         "wiw.recipes": [
             "arm = wiw_wm_node.arm.recipe:ArmRecipe",
-            "depth = wiw_wm_node.depth.recipe:DepthRecipe",
             "cosmos_lora = wiw_wm_node.video.training.recipe:CosmosLoraRecipe",
+            "depth = wiw_wm_node.depth.recipe:DepthRecipe",
             "direct = wiw_wm_node.direct.recipe:DirectRecipe",
             "ltx_lora = wiw_wm_node.video.training.recipe:LtxLoraRecipe",
             "svd_action = wiw_wm_node.video.training.recipe:SvdActionRecipe",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -73,7 +73,7 @@ def check(
         Whose first episode is used; empty: a task that the plugin serves.
     levels : int
         By how many of 255 a batched world model's pixels may differ between a plan alone and the
-        same plan among others.
+        same plan among others; 0: as many as the model's attribute ``levels`` says, or none.
 
     Raises
     ------
@@ -91,9 +91,10 @@ def check(
     plugin = make()
     for where, context in _contexts(task or _served(kind, name, plugin)):
         if kind == "model":
-            request = example_request(context())
-            suite = partial(check_world_model, make(), partial(replace, request))
-            yield _outcome(where, partial(suite, levels=levels) if levels else suite)
+            asked = partial(example_request, context())  # each request has its own deadline
+            allowed = levels or getattr(plugin, "levels", 0)
+            suite = partial(check_world_model, make(), asked, levels=allowed)
+            yield _outcome(where, suite)
         elif kind == "proposer":
             yield _outcome(where, partial(check_proposer, plugin, context))
         else:

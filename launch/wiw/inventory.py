@@ -62,7 +62,7 @@ class Item:
         if sheet.memory_gib and not sheet.measured:
             memory = f"~{memory}"
         frames = str(sheet.frames) if sheet.frames else "as asked"
-        return (", ".join(sheet.controls), size, frames, memory, sheet.licence)
+        return (", ".join(sheet.controls) or "the image alone", size, frames, memory, sheet.licence)
 
 
 MODEL_COLUMNS = ("driven by", "frames of", "how many", "needs", "licence")

@@ -10,7 +10,7 @@ from rich.console import Console
 
 EPILOG = (
     "Examples: `wiw check model warp` · `wiw check model my_models/fog.py:FogModel --set"
-    " fade_per_m=0.3` · `wiw check model wan21 --set weights=tiny --levels 1` ·"
+    " fade_per_m=0.3` · `wiw check model ltx --set weights=tiny` ·"
     " `wiw check reviser place --task ignav`"
 )
 console = Console(width=None if sys.stdout.isatty() else 160)

@@ -144,7 +144,7 @@ class PlaceReviser:
             raise WiwError(
                 ErrorCode.PANORAMA_REQUIRED,
                 "Comparing places over all headings needs a world model that imagines panoramas.",
-                "Use another model, or another reviser.",
+                "Set view=panorama if the model has it, or use the reviser 'perceptual'.",
             )
         if self._far is None:
             raise WiwError(ErrorCode.NO_EPISODE, "The reviser was not reset for this episode.")

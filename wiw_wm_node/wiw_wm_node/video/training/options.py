@@ -9,8 +9,6 @@ from typing import Any
 from wiw_core.errors import ErrorCode, WiwError, unknown_name
 from wiw_wm_node.video.adapter import Family
 from wiw_wm_node.video.settings import Settings
-from wiw_wm_node.video.training import haar
-from wiw_wm_node.video.training.relations import MARGIN
 
 
 @dataclass(frozen=True)
@@ -64,15 +62,17 @@ class Options:
     teacher: str = ""
     teacher_share: float = 0.5
     teacher_block: float = 0.5
-    margin: float = MARGIN
+    margin: float = 0.1
     anchors: int = 128
     judged: int = 16
 
     def __post_init__(self) -> None:
         """Raise ``BAD_PARAMETER`` for a value that does not fit."""
+        from wiw_wm_node.video.training.haar import band_weights
+
         if not isinstance(self.haar, Mapping):
             raise WiwError(ErrorCode.BAD_PARAMETER, "The option haar holds no weights by name.")
-        haar.band_weights(self.haar)
+        band_weights(self.haar)
         for name, low, high in (
             ("teacher_share", 0.0, 1e6),
             ("teacher_block", 0.0, 1.0),

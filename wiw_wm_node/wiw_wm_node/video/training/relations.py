@@ -13,8 +13,6 @@ from dataclasses import dataclass
 import torch
 from torch.nn import functional
 
-MARGIN = 0.1
-
 
 @dataclass(frozen=True)
 class Relations:
@@ -29,7 +27,7 @@ class Relations:
         for every token. Time and memory grow with tokens times anchors.
     """
 
-    margin: float = MARGIN
+    margin: float = 0.1
     anchors: int = 128
 
     def __call__(self, student: torch.Tensor, teacher: torch.Tensor) -> torch.Tensor:
