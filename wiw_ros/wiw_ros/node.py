@@ -24,6 +24,7 @@ from rclpy.signals import SignalHandlerOptions
 
 from wiw_core.errors import ErrorCode, WiwError, describe
 from wiw_msgs.msg import Heartbeat
+from wiw_ros import logs
 from wiw_ros.host import host_id
 from wiw_ros.parameters import NODE_OPTIONS, Param, Parameters
 from wiw_ros.qos import DIAGNOSTICS, HEARTBEAT
@@ -245,6 +246,7 @@ def run(node_class: Callable[[], ManagedNode], args: Sequence[str] | None = None
         signal.signal(number, lambda *_: exit_requests.put(0))
     rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
     node = node_class()
+    logs.forward(node.get_logger())
     node.on_exit_request = exit_requests.put
     executor = MultiThreadedExecutor(num_threads=THREADS)
     executor.add_node(node)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +21,7 @@ from wiw_core.observation import Projection
 from wiw_core.plans import TURN_RAD, Plan
 from wiw_core.rollouts import Rollout, RolloutRequest
 from wiw_wm_node import views
+from wiw_wm_node.video import engine
 
 F, L, R = "forward", "turn_left", "turn_right"
 
@@ -203,6 +205,17 @@ def test_a_cancel_ends_the_work_within_one_step(video: Any) -> None:
     assert caught.value.code is ErrorCode.CANCELLED
     assert pipe.steps == 2 and pipe.freed == 1
     assert rolled(model, asking([F]))[0].code is ErrorCode.OK  # and it still works
+
+
+def test_long_work_says_how_far_it_is(
+    video: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(engine, "PROGRESS_S", 0.0)
+    with caplog.at_level(logging.INFO, "wiw_wm_node"):
+        rolled(video(), asking([F], [F, R]))
+    said = [record.getMessage() for record in caplog.records if "step" in record.getMessage()]
+    assert [text.split(",")[0] for text in said] == [f"step {k} of 4" for k in (1, 2, 3)]
+    assert "2 clips at once" in said[0]
 
 
 def test_a_passed_deadline_ends_the_work_within_one_step(video: Any) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from time import monotonic
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,8 @@ from wiw_wm_node.video.settings import Settings
 from wiw_wm_node.video.start import Start
 
 _LOG = logging.getLogger(__name__)
+PROGRESS_S = 2.0
+"""Seconds between two words on how far a batch is."""
 
 
 class Engine:
@@ -58,7 +61,7 @@ class Engine:
         if self._settings.compile:
             filled = speed.bucket(count, self._settings.batch)
             jobs = [*jobs, *[jobs[-1]] * (filled - count)]
-        watch = _Watch(request, self._settings.steps)
+        watch = _Watch(request, self._settings.steps, len(jobs))
         watch.check()
         try:
             with torch.no_grad():
@@ -100,20 +103,33 @@ class Engine:
 
 
 class _Watch:
-    """Asks once per denoising step whether anybody still waits, and keeps the newest latents."""
+    """Asks once per denoising step whether anybody still waits, and keeps the newest latents.
 
-    def __init__(self, request: RolloutRequest, steps: int) -> None:
-        self._request, self._steps = request, steps
+    Long work says now and then how far it is.
+    """
+
+    def __init__(self, request: RolloutRequest, steps: int, clips: int) -> None:
+        self._request, self._steps, self._clips = request, steps, clips
         self._latents: torch.Tensor | None = None
+        self._begun = self._said = monotonic()
 
     def check(self) -> None:
         views.keep_going(self._request)
 
     def on_step(self, pipe: Any, step: int, time: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
-        _LOG.debug("step %d of %d", step + 1, self._steps)
+        self._tell(step + 1)
         self.check()
         self._latents = kwargs.get("latents", self._latents)
         return kwargs
+
+    def _tell(self, done: int) -> None:
+        now = monotonic()
+        if now - self._said < PROGRESS_S or not 0 < done < self._steps:
+            return
+        self._said = now
+        left = (now - self._begun) / done * (self._steps - done)
+        form = "step %d of %d, %d clips at once, about %.0f s left"
+        _LOG.info(form, done, self._steps, self._clips, left)
 
     def broken(self, count: int) -> list[bool]:
         """Return for each candidate whether its latents ended up infinite or not a number.
