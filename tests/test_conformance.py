@@ -170,7 +170,7 @@ def liveness(graph: Graph) -> Iterator[Liveness]:
 @pytest.mark.system
 def test_a_world_model_behind_ros_keeps_the_contract(graph: Graph, liveness: Liveness) -> None:
     model = RosWorldModel(graph.probe.node, ["/wm_node/rollout"], liveness)
-    check_world_model(model, lambda: example_request(contexts("ignav")[0]()))
+    check_world_model(model, lambda: example_request(contexts("ignav")[0]()), remote=True)
 
 
 @pytest.mark.system
@@ -180,5 +180,5 @@ def test_the_oracle_behind_ros_keeps_the_contract(graph: Graph, liveness: Livene
         env = RosEnvironment(graph.probe.node, "/env_bridge", liveness)
         context = example_context(env, Registry(TASKS).create("ignav"))
         oracle = RosWorldModel(graph.probe.node, ["/env_bridge/rollout"], liveness)
-        check_world_model(oracle, lambda: example_request(context))
+        check_world_model(oracle, lambda: example_request(context), remote=True)
         env.finish(0)

@@ -38,6 +38,55 @@ def test_environments_and_tasks_are_checked_too(kind: str, name: str) -> None:
     assert [outcome.broken for outcome in checking.check(kind, name)] == [""]
 
 
+TALKATIVE = """
+import numpy as np
+from dataclasses import dataclass, replace
+from wiw_core.fakes.world_model import FakeWorldModel
+
+@dataclass
+class Unused:
+    x: int = 0
+
+class Crowded(FakeWorldModel):
+    def rollout(self, request):
+        for made in super().rollout(request):
+            if request.plans[made.plan_index].names[0] == "forward":
+                made = replace(made, frames=made.frames // len(request.plans))
+            yield made
+
+class Crashing(FakeWorldModel):
+    def rollout(self, request):
+        yield from [][3]
+
+class Deaf(FakeWorldModel):
+    def rollout(self, request):
+        cancelled = request.cancelled()
+        yield from super().rollout(replace(request, cancelled=lambda: cancelled))
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "word"),
+    [
+        ("Crowded", "a plan alone and among others"),
+        ("Crashing", "IndexError"),
+        ("Deaf", "after its model has asked once"),
+    ],
+)
+def test_what_only_shows_now_and_then_is_found(name: str, word: str, tmp_path: Path) -> None:
+    file = tmp_path / "talkative.py"
+    file.write_text(TALKATIVE)
+    (broken, *_) = checking.check("model", f"{file}:{name}")
+    assert word in broken.broken
+
+
+def test_a_parameter_that_a_plugin_does_not_take_is_said(tmp_path: Path) -> None:
+    file = tmp_path / "talkative.py"
+    file.write_text(TALKATIVE)
+    with pytest.raises(WiwError, match="no_such_thing"):
+        list(checking.check("model", f"{file}:Deaf", ["no_such_thing=3"]))
+
+
 def test_the_broken_promise_is_named_in_a_sentence(tmp_path: Path) -> None:
     file = tmp_path / "forgetful.py"
     file.write_text(FORGETFUL)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -83,7 +84,14 @@ def check(
     if kind not in KINDS:
         raise unknown_name(ErrorCode.BAD_PARAMETER, "kind of plugin", kind, KINDS)
     factory = _factory(KINDS[kind], name)
-    make = partial(factory, **key_values(parameters, "set", factory))
+    given = key_values(parameters, "set", factory)
+
+    def make() -> Any:
+        try:
+            return factory(**given)
+        except TypeError as error:
+            raise WiwError(ErrorCode.BAD_PARAMETER, f"'{name}' cannot be made: {error}.") from error
+
     if kind in ("env", "task"):
         alone: Callable[[Any], None] = check_environment if kind == "env" else check_task
         yield _outcome(f"the {kind} itself", lambda: alone(make()))
@@ -107,12 +115,18 @@ def _outcome(where: str, run: Callable[[], None]) -> Check:
         run()
     except AssertionError as broken:
         return Check(where, str(broken))
+    except WiwError:
+        raise
+    except Exception as error:  # noqa: BLE001 - an author's plugin may raise anything
+        return Check(where, f"It raised {type(error).__name__}: {error}.")
     return Check(where, "")
 
 
 def _factory(kind: Kind, name: str) -> Callable[..., Any]:
     path, colon, attribute = name.rpartition(":")
     if not colon:
+        if name.endswith(".py"):
+            raise WiwError(ErrorCode.BAD_PARAMETER, f"Which class of '{name}'?", "FILE.py:CLASS")
         return Registry(kind).get(name).load()
     file = Path(path)
     spec = importlib.util.spec_from_file_location(file.stem, file)
@@ -123,9 +137,17 @@ def _factory(kind: Kind, name: str) -> Callable[..., Any]:
             "Name a registered plugin, or FILE.py:CLASS.",
         )
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    if not hasattr(module, attribute):
-        raise unknown_name(ErrorCode.BAD_PARAMETER, "class in that file", attribute, vars(module))
+    sys.modules[spec.name] = module  # dataclasses look their module up
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:  # whatever the author's file raises
+        raise WiwError(
+            ErrorCode.BAD_PARAMETER,
+            f"'{path}' cannot be imported: {type(error).__name__}: {error}.",
+        ) from error
+    own = [k for k, v in vars(module).items() if getattr(v, "__module__", "") == spec.name]
+    if attribute not in own:
+        raise unknown_name(ErrorCode.BAD_PARAMETER, "class in that file", attribute, own)
     loaded: Callable[..., Any] = getattr(module, attribute)
     return loaded
 

@@ -37,9 +37,10 @@ def check(
 ) -> None:
     """Check a plugin against every promise of its contract, and say which one it breaks.
 
-    A world model, for one, must give frame k as the view after action k, the same frames for the
-    same request, and no result that depends on the other plans; it must stop when it is cancelled
-    or late, and say what it lacks instead of guessing.
+    A world model, for one, must give as many frames as were asked for, the same ones for the same
+    request, and no result that depends on the other plans; it must stop when it is cancelled or
+    late, and say what it lacks instead of guessing. Whether the frames are right it cannot see:
+    that is for wiw measure and wiw eval.
     """
     from wiw.checking import check as run
 

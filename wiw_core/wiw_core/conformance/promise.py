@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -35,11 +37,19 @@ def refuses(code: ErrorCode, what: str, call: Callable[[], Any]) -> None:
 
 
 def succeeds(what: str, call: Callable[[], Any]) -> Any:
-    """Return what ``call`` returns; a ``WiwError`` of it breaks a promise."""
+    """Return what ``call`` returns; an exception of it breaks a promise."""
     try:
         return call()
     except WiwError as error:
         raise AssertionError(f"{what} failed: {describe(error.code)} {error}") from error
+    except AssertionError:
+        raise
+    except Exception as error:
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        raise AssertionError(
+            f"{what} raised {type(error).__name__}: {error} ({Path(last.filename).name}, line"
+            f" {last.lineno}); only a WiwError with its code may be raised."
+        ) from error
 
 
 def check_observation(observation: Observation) -> None:

@@ -17,7 +17,11 @@ from wiw_core.wrappers import Validated
 
 
 def check_world_model(
-    model: WorldModel, make_request: Callable[[], RolloutRequest], levels: int = 0
+    model: WorldModel,
+    make_request: Callable[[], RolloutRequest],
+    levels: int = 0,
+    *,
+    remote: bool = False,
 ) -> None:
     """Check every promise of :class:`wiw_core.contracts.WorldModel`.
 
@@ -31,6 +35,10 @@ def check_world_model(
         Most uint8 levels by which a pixel of a plan alone may differ from the same plan among
         others: a model that computes plans in one batch rounds otherwise. Everything else is
         compared bit by bit.
+    remote : bool
+        The model works in another process, which asks by itself whether it is cancelled.
+
+    What it cannot see is whether the pictures are right: ``wiw measure`` and ``wiw eval`` do.
     """
     promise(isinstance(model, WorldModel), f"{type(model).__name__} lacks a method of WorldModel.")
     info = model.info
@@ -48,8 +56,14 @@ def check_world_model(
     whole = _run(model, request)
     _same(whole, _run(model, make_request()), "the same request twice")
 
-    lone = replace(make_request(), plans=request.plans[1:2], frames=request.frames[1:2])
-    _same({0: whole[1]}, _run(model, lone), "a plan alone and among others", levels)
+    for index in whole:
+        only = slice(index, index + 1)
+        lone = replace(make_request(), plans=request.plans[only], frames=request.frames[only])
+        alone = {index: _run(model, lone)[0]}
+        _same({index: whole[index]}, alone, "a plan alone and among others", levels)
+
+    past = replace(request, observations=request.observations[-1:] * info.context).observations
+    _run(model, replace(make_request(), observations=past))
 
     ends = _run(model, replace(make_request(), last_frame_only=True))
     for index, rollout in whole.items():
@@ -63,6 +77,12 @@ def check_world_model(
         "A cancelled request",
         lambda: list(model.rollout(replace(make_request(), cancelled=lambda: True))),
     )
+    if not remote:
+        refuses(
+            ErrorCode.CANCELLED,
+            "A request that is cancelled after its model has asked once",
+            lambda: list(model.rollout(replace(make_request(), cancelled=_Later()))),
+        )
     refuses(
         ErrorCode.DEADLINE_EXCEEDED,
         "A deadline in the past",
@@ -72,6 +92,17 @@ def check_world_model(
     _same(whole, _run(model, make_request()), "a request before and after refusals")
     model.close()
     succeeds("A second close()", model.close)
+
+
+class _Later:
+    """Says yes from the second time on that it is asked."""
+
+    def __init__(self) -> None:
+        self._asked = False
+
+    def __call__(self) -> bool:
+        before, self._asked = self._asked, True
+        return before
 
 
 def _run(model: WorldModel, request: RolloutRequest) -> dict[int, Rollout]:

@@ -179,6 +179,7 @@ class RunwayModel:
         yield from job.exact()
         new = []
         for wish in job.wishes:
+            watch.check()
             made = self._shelf.get(wish.key)
             if made is None:
                 new.append(wish)
