@@ -8,10 +8,10 @@ Alone it replies with :func:`obliging`, until it is interrupted::
 
 from __future__ import annotations
 
+import argparse
 import base64
 import contextlib
 import json
-import sys
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -226,7 +226,9 @@ def _handler(stub: StubServer, closing: threading.Event) -> type[BaseHTTPRequest
 
 def main() -> None:
     """Serve obliging replies until interrupted."""
-    with StubServer(obliging, int(sys.argv[1]) if len(sys.argv) > 1 else 0) as stub:
+    parser = argparse.ArgumentParser(description="A stub of a language model's server.")
+    parser.add_argument("port", type=int, nargs="?", default=0, help="0: any that is free")
+    with StubServer(obliging, parser.parse_args().port) as stub:
         print(f"A stub, not a language model, replies at {stub.url}", flush=True)
         with contextlib.suppress(KeyboardInterrupt):
             threading.Event().wait()
