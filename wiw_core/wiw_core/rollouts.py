@@ -43,8 +43,9 @@ class ModelInfo:
     projection : Projection or None
         Of its frames; None: that of the observation's :func:`main_view`.
     height, width : int
-        Pixels of its frames; 0: as the view. Without a projection of its own they hold for
-        panoramas; frames of a perspective view have that height, and the view's shape.
+        Pixels of its frames. Without a projection of its own they hold for panoramas, 0: as the
+        view; frames of a perspective view have that height, and the view's shape. With one, 0 means
+        any size.
     """
 
     name: str
