@@ -35,11 +35,13 @@ def test_an_episode_page_shows_every_exchange_and_runs_nothing_of_it(tmp_path):
     )
     recorder.begin(Episode("ignav", episode_id, 1, "scene", "val", 20), seen)
     recorder.decision(Decision(DecisionKind.ACT, plan, 1, 0, transcript=said), plan, seen)
+    recorder.undecided([Exchange("revise", "a-model at a-host", reply="no plan of yours")])
     recorder.end(EpisodeResult("ignav", episode_id, 1, EpisodeStatus.FAILURE, False, decisions=1))
 
     write_report(study)
     (path,) = study.folder.glob("episodes/ignav/*.html")
     page = path.read_text(encoding="utf-8")
     assert "a-model at a-host" in page and "3002 UNPARSABLE" in page and "no JSON" in page
+    assert "asked for the decision that failed" in page and "no plan of yours" in page
     assert HOSTILE not in page and html.unescape(page).count(HOSTILE) == 1
     assert "x" * 600 + "…" in page and "x" * 601 not in page

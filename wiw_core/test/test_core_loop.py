@@ -60,6 +60,9 @@ class Memory:
         self._maybe_fail("decision")
         self.decisions.append((decision, executed, observation))
 
+    def undecided(self, transcript):
+        self.undecided_transcript = tuple(transcript)
+
     def end(self, result):
         self.results.append(result)
 

@@ -324,6 +324,13 @@ class Recorder(Protocol):
         """A decision was taken and this prefix of it really executed, ending in ``observation``."""
         ...
 
+    def undecided(self, transcript: Sequence[Exchange]) -> None:
+        """A decision came to nothing, and this is what other programs were asked for it.
+
+        The result that follows has the fault's code.
+        """
+        ...
+
     def end(self, result: EpisodeResult) -> None:
         """The episode has ended; after this returns its record survives a crash."""
         ...

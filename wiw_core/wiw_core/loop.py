@@ -6,13 +6,13 @@ environment and the world model are thin action clients.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import replace
 from time import monotonic
 
 from wiw_core.contracts import DecisionContext, Environment, Notes, Recorder
-from wiw_core.decisions import Candidate, Decision, DecisionKind, EpisodeResult
+from wiw_core.decisions import Candidate, Decision, DecisionKind, EpisodeResult, Exchange
 from wiw_core.errors import ErrorCode, WiwError
 from wiw_core.observation import Episode, Observation
 from wiw_core.plans import Plan, check_proposals, prolonged
@@ -30,8 +30,9 @@ def decide(
     seed: int = 0,
     generation: int = 0,
     cancelled: Callable[[], bool] = lambda: False,
+    notes: Notes | None = None,
 ) -> Decision:
-    """Take one decision; nothing moves.
+    """Take one decision; nothing moves. What is noted for it is in ``notes`` even if it fails.
 
     Raises
     ------
@@ -41,7 +42,7 @@ def decide(
         unchanged.
     """
     watch, frames_imagined = Stopwatch(), 0
-    notes = Notes()
+    notes = Notes() if notes is None else notes
     context = replace(context, notes=notes, cancelled=cancelled)
     decision = policy.reviser.glance(context)
     watch.lap("glance")
@@ -120,6 +121,7 @@ def run_episode(
     history: tuple[Observation, ...] = (observation,)
     decision: Decision | None = None
     index, fault, message = 0, ErrorCode.OK, ""
+    asked: Sequence[Exchange] = ()  # for the decision that is not recorded yet
     try:
         if recorder is not None:
             recorder.begin(episode, observation)
@@ -128,8 +130,10 @@ def run_episode(
             if cancelled():
                 raise WiwError(ErrorCode.ABORTED_BY_USER, "The episode was cancelled.")
             context = decision_context(policy, episode, history, env.actions, index, seed, decision)
+            notes = Notes()
+            asked = notes.transcript
             decision = decide(
-                policy, context, seed=seed, generation=generation, cancelled=cancelled
+                policy, context, seed=seed, generation=generation, cancelled=cancelled, notes=notes
             )
             index += 1
             executed = Plan(())
@@ -140,6 +144,7 @@ def run_episode(
                 history = (*history, observation)[-policy.context_length :]
             if recorder is not None:
                 recorder.decision(decision, executed, observation)
+            asked = ()
             on_decision(decision)
             if decision.kind is not DecisionKind.ACT:
                 break
@@ -155,6 +160,8 @@ def run_episode(
     confidence = decision.confidence if decision is not None else float("nan")
     result = env.finish(index, answer, confidence, fault, message)
     if recorder is not None:
+        if asked:
+            recorder.undecided(asked)
         recorder.end(result)
     return result
 

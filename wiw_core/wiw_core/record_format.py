@@ -62,12 +62,15 @@ class EpisodeRecord:
         See :func:`wiw_core.provenance.provenance`.
     result : EpisodeResult or None
         None only in a record that was never completed.
+    undecided : tuple of Exchange
+        What other programs were asked for a decision that came to nothing.
     """
 
     episode: Episode
     provenance: Json
     decisions: tuple[DecisionRecord, ...]
     result: EpisodeResult | None
+    undecided: tuple[Exchange, ...] = ()
 
 
 def episode_line(episode: Episode, provenance: Json) -> Json:
@@ -113,6 +116,11 @@ def decision_line(decision: Decision, executed: Plan, observation: Observation) 
         "tool_pose": None if tool is None else [_number(v) for v in astuple(tool)],
         **({"transcript": transcript} if transcript else {}),
     }
+
+
+def undecided_line(transcript: Sequence[Exchange]) -> Json:
+    """Return the line of what was asked for a decision that came to nothing."""
+    return {"kind": "undecided", "transcript": [_exchange(e) for e in transcript]}
 
 
 def result_line(result: EpisodeResult) -> Json:
@@ -196,6 +204,11 @@ def _parse_candidate(line: Json) -> Candidate:
         code=ErrorCode(line["code"]),
         round=line.get("round", 0),
     )
+
+
+def parse_undecided(line: Json) -> tuple[Exchange, ...]:
+    """Return what was asked for a decision that came to nothing."""
+    return tuple(_parse_exchange(e) for e in line["transcript"])
 
 
 def _exchange(exchange: Exchange) -> Json:

@@ -1,22 +1,23 @@
 """Records that survive a crash: JSON Lines, one file per episode.
 
 The first line is of kind ``episode``, then one ``decision`` each, the last one is of kind
-``result``. The file is called ``<id>.jsonl.partial`` until it is complete and on disk, then
-``<id>.jsonl``: a file of that name is always whole.
+``result``. Before it, ``undecided`` may say what was asked for a decision that came to nothing. The
+file is called ``<id>.jsonl.partial`` until it is complete and on disk, then ``<id>.jsonl``: a file
+of that name is always whole.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 from urllib.parse import quote, unquote
 
 from wiw_core import record_format as form
-from wiw_core.decisions import Decision, EpisodeResult
+from wiw_core.decisions import Decision, EpisodeResult, Exchange
 from wiw_core.errors import ErrorCode, WiwError
 from wiw_core.observation import Episode, Observation
 from wiw_core.plans import Plan
@@ -94,6 +95,10 @@ class JsonlRecorder:
         """Append a decision; it survives the death of this process."""
         self._write(form.decision_line(decision, executed, observation))
 
+    def undecided(self, transcript: Sequence[Exchange]) -> None:
+        """Append what was asked for a decision that came to nothing."""
+        self._write(form.undecided_line(transcript))
+
     def end(self, result: EpisodeResult) -> None:
         """Complete the record; it survives the death of this machine."""
         self._write(form.result_line(result))
@@ -145,6 +150,7 @@ def read_episode(path: Path | str) -> EpisodeRecord:
     if torn and complete:
         raise _corrupt(path, len(lines) + 1, "the last line is torn")
     header, decisions, result = None, [], None
+    undecided: tuple[Exchange, ...] = ()
     for number, line in enumerate(lines, start=1):
         try:
             fields = json.loads(line)
@@ -155,6 +161,8 @@ def read_episode(path: Path | str) -> EpisodeRecord:
                 header = form.parse_episode(fields)
             elif kind == "decision":
                 decisions.append(form.parse_decision(fields))
+            elif kind == "undecided":
+                undecided = form.parse_undecided(fields)
             elif kind == "result":
                 result = form.parse_result(fields)
             else:
@@ -165,7 +173,7 @@ def read_episode(path: Path | str) -> EpisodeRecord:
         raise _corrupt(path, 1, "there is no episode line")
     if complete and result is None:
         raise _corrupt(path, len(lines), "there is no result line")
-    return EpisodeRecord(*header, tuple(decisions), result)
+    return EpisodeRecord(*header, tuple(decisions), result, undecided)
 
 
 def _partial(final: Path) -> Path:

@@ -20,6 +20,7 @@ from __future__ import annotations
 import json
 import math
 import os
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
@@ -27,7 +28,7 @@ from typing import Any, cast
 import cv2
 
 from wiw_core.contracts import Environment, Recorder
-from wiw_core.decisions import Candidate, Decision, EpisodeResult
+from wiw_core.decisions import Candidate, Decision, EpisodeResult, Exchange
 from wiw_core.errors import ErrorCode, WiwError
 from wiw_core.loop import Policy
 from wiw_core.observation import Episode, Observation, Projection, Rgb
@@ -131,6 +132,11 @@ class FilmRecorder:
             }
         )
         self._now = observation
+
+    def undecided(self, transcript: Sequence[Exchange]) -> None:
+        """Pass on what was asked for a decision that came to nothing."""
+        if self._recorder is not None:
+            self._recorder.undecided(transcript)
 
     def end(self, result: EpisodeResult) -> None:
         """Write the index."""

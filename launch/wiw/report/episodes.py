@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ from wiw.files import write_text
 from wiw.report import facts, maps, site, words
 from wiw.report.strips import Film
 from wiw.study import Study
+from wiw_core.decisions import Exchange
 from wiw_core.metrics import thinking_seconds
 from wiw_core.record_format import DecisionRecord, EpisodeRecord
 
@@ -48,6 +49,7 @@ class Card:
     facts: tuple[tuple[str, str], ...]
     maps: Sequence[tuple[str, str]]
     lines: tuple[Line, ...]
+    undecided: tuple[dict[str, Any], ...]
     film: Film | None
 
 
@@ -113,6 +115,7 @@ def _card(
         tuple(_facts(record)),
         drawn,
         tuple(_line(step) for step in record.decisions),
+        _exchanges(record.undecided),
         film,
     )
 
@@ -165,15 +168,20 @@ def _line(step: DecisionRecord) -> Line:
             }
             for index, candidate in enumerate(decision.candidates)
         ),
-        exchanges=tuple(
-            {
-                "role": exchange.role,
-                "server": exchange.server,
-                "seconds": words.seconds(exchange.seconds),
-                "trouble": words.trouble(exchange.code),
-                "reason": exchange.reason[:_REPLY],
-                "reply": exchange.reply[:_REPLY] + ("…" if len(exchange.reply) > _REPLY else ""),
-            }
-            for exchange in decision.transcript
-        ),
+        exchanges=_exchanges(decision.transcript),
+    )
+
+
+def _exchanges(transcript: Iterable[Exchange]) -> tuple[dict[str, Any], ...]:
+    """Return what other programs were asked and replied, cut to what a page can show."""
+    return tuple(
+        {
+            "role": exchange.role,
+            "server": exchange.server,
+            "seconds": words.seconds(exchange.seconds),
+            "trouble": words.trouble(exchange.code),
+            "reason": exchange.reason[:_REPLY],
+            "reply": exchange.reply[:_REPLY] + ("…" if len(exchange.reply) > _REPLY else ""),
+        }
+        for exchange in transcript
     )
