@@ -190,3 +190,12 @@ def test_the_sheet_says_what_the_model_costs_without_loading_it() -> None:
         14,
     )
     assert sheet.memory_gib > 0 and not sheet.measured and "Stability" in sheet.licence
+
+
+def test_weights_of_equal_size_have_their_own_revision(tmp_path: Path) -> None:
+    digests = set()
+    for name, content in (("a", b"one"), ("b", b"two")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "lora.safetensors").write_bytes(content)
+        digests.add(hub.file_digest(tmp_path / name / "lora.safetensors"))
+    assert len(digests) == 2

@@ -13,6 +13,7 @@ from pathlib import Path
 from wiw_core.errors import ErrorCode, WiwError
 from wiw_wm_node.video.settings import TINY, Settings
 
+_END_BYTES = 1 << 20
 EXTRAS = "pip install -r requirements-extras.txt"
 _NEEDED = ("diffusers", "transformers")
 
@@ -70,8 +71,7 @@ def needs_extras(package: str) -> WiwError:
 def located(settings: Settings, family: str) -> tuple[Path, str]:
     """Return the folder of a family's pipeline and the revision of its weights; fetches nothing.
 
-    The revision is the repository's commit, ``tiny-random``, or a digest of a folder's file names
-    and sizes.
+    The revision is the repository's commit, ``tiny-random``, or a digest of a folder's files.
 
     Raises
     ------
@@ -102,12 +102,20 @@ def located(settings: Settings, family: str) -> tuple[Path, str]:
 
 
 def file_digest(*paths: Path) -> str:
-    """Return 12 hexadecimal digits of the names and sizes of these files, and of those below."""
+    """Return 12 hexadecimal digits of these files, and of those below.
+
+    They hold their names, sizes and both ends: reading all of a large model would take minutes.
+    """
     digest = hashlib.blake2b(digest_size=6)
     for path in paths:
         for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
             if file.is_file():
-                digest.update(f"{file.relative_to(path.parent)} {file.stat().st_size}\n".encode())
+                size = file.stat().st_size
+                digest.update(f"{file.relative_to(path.parent)} {size}\n".encode())
+                with file.open("rb") as opened:
+                    digest.update(opened.read(_END_BYTES))
+                    opened.seek(max(0, size - _END_BYTES))
+                    digest.update(opened.read(_END_BYTES))
     return digest.hexdigest()
 
 
