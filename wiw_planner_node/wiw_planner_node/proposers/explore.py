@@ -6,9 +6,8 @@ import math
 from dataclasses import dataclass
 
 from wiw_core.contracts import DecisionContext
-from wiw_core.errors import ErrorCode, WiwError
 from wiw_core.geometry import Pose2
-from wiw_core.plans import NAVIGATION, Plan, camera_path, navigation_plan
+from wiw_core.plans import Plan, camera_path, navigation_plan
 from wiw_planner_node.perception.mapping.grid import Cell
 from wiw_planner_node.perception.mapping.routes import distances, nearest, route
 from wiw_planner_node.perception.questions.answers import find_answer
@@ -16,6 +15,7 @@ from wiw_planner_node.perception.questions.objects import Thing
 from wiw_planner_node.perception.questions.question import Question, understand
 from wiw_planner_node.perception.questions.surroundings import Surroundings
 from wiw_planner_node.perception.recognise import Recogniser
+from wiw_planner_node.proposers.walks import require_navigation
 
 _APART_M = 1.5
 _STAND_BY_M = 1.2
@@ -71,13 +71,7 @@ class ExploreProposer:
             ``PROPOSAL_INVALID`` if the environment does not accept the navigation primitives;
             ``PANORAMA_REQUIRED`` or ``DEPTH_REQUIRED`` without a panorama with depth.
         """
-        missing = sorted(set(NAVIGATION) - set(context.actions))
-        if missing:
-            raise WiwError(
-                ErrorCode.PROPOSAL_INVALID,
-                f"The environment does not accept {', '.join(missing)}.",
-                "Use a proposer made for its actions.",
-            )
+        require_navigation(context)
         seen = self._seen
         seen.update(context)
         question = understand(context.episode.goal_text) if self.use_question else Question("")

@@ -9,6 +9,7 @@ from wiw_core.contracts import DecisionContext
 from wiw_core.errors import ErrorCode, WiwError
 from wiw_core.observation import Observation, Projection, View
 from wiw_core.plans import FORWARD_M, NAVIGATION, TURN_RAD, Plan, check_plan, navigation_plan
+from wiw_planner_node.proposers.walks import require_navigation
 from wiw_planner_node.vlm import schema
 from wiw_planner_node.vlm.chat import Chat, Picture, Question
 from wiw_planner_node.vlm.pictures import boxed
@@ -112,13 +113,7 @@ def rules(context: DecisionContext) -> str:
     WiwError
         ``PROPOSAL_INVALID`` if the environment does not accept the navigation primitives.
     """
-    missing = sorted(set(NAVIGATION) - set(context.actions))
-    if missing:
-        raise WiwError(
-            ErrorCode.PROPOSAL_INVALID,
-            f"The environment does not accept {', '.join(missing)}.",
-            "Use a policy made for its actions.",
-        )
+    require_navigation(context)
     actions = "\n".join(f"- {name}: {words}" for name, words in _WORDS.items())
     return prompt("navigation_rules", actions=actions)
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from wiw_core.contracts import DecisionContext
-from wiw_core.errors import ErrorCode, WiwError
-from wiw_core.plans import NAVIGATION, Plan, navigation_plan
+from wiw_core.plans import Plan, navigation_plan
 from wiw_planner_node.perception.mapping.sweep import panorama_of
 from wiw_planner_node.perception.questions.surroundings import Surroundings
 from wiw_planner_node.perception.recognise import Recogniser
+from wiw_planner_node.proposers.walks import require_navigation
 from wiw_planner_node.vlm.chat import Picture
 from wiw_planner_node.vlm.prompts import prompt, quoted
 from wiw_planner_node.vlm.questions.four_views import VIEWS, Mark, four_views
@@ -66,13 +66,7 @@ def situation(seen: Surroundings, context: DecisionContext) -> Situation:
         ``PROPOSAL_INVALID`` if the environment does not accept the navigation primitives;
         ``PANORAMA_REQUIRED`` or ``DEPTH_REQUIRED`` without a panorama with depth.
     """
-    missing = sorted(set(NAVIGATION) - set(context.actions))
-    if missing:
-        raise WiwError(
-            ErrorCode.PROPOSAL_INVALID,
-            f"The environment does not accept {', '.join(missing)}.",
-            "Use a proposer made for its actions.",
-        )
+    require_navigation(context)
     seen.update(context)
     view = panorama_of(context.now)
     marks = landmarks(seen, view)
