@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from graph import Graph
 
+from wiw.checking import SMALL
 from wiw.serving import ARM_CONTROL
 from wiw_core.conformance import (
     check_environment,
@@ -40,10 +41,8 @@ from wiw_wm_node.runway.stub import RunwayStub
 from wiw_wm_node.video import tiny
 from wiw_wm_node.video.model import VideoModel
 
-SMALL = {"panorama_height": 72, "panorama_width": 128, "front_size": 64}
 PARAMETERS: dict[str, dict[str, Any]] = {
-    "mujoco": SMALL,
-    "tabletop": {"image_size": 64},
+    **SMALL,
     "openpi": {"seed_key": "seed"},  # without one a server's samples do not repeat
     "nwm": {"weights": "tiny", "steps": 3, "batch": 1},
     "svd_action": {"frames": 14, "width": 128},  # one frame per action, noise that can be turned
@@ -175,7 +174,7 @@ def test_a_world_model_behind_ros_keeps_the_contract(graph: Graph, liveness: Liv
 
 @pytest.mark.system
 def test_the_oracle_behind_ros_keeps_the_contract(graph: Graph, liveness: Liveness) -> None:
-    small = [f"{key}={value}" for key, value in SMALL.items()]
+    small = [f"{key}={value}" for key, value in SMALL["mujoco"].items()]
     with graph.changed("env_bridge", environment="mujoco", environment_parameters=small):
         env = RosEnvironment(graph.probe.node, "/env_bridge", liveness)
         context = example_context(env, Registry(TASKS).create("ignav"))

@@ -10,8 +10,8 @@ from wiw_core.errors import ErrorCode, WiwError
 from wiw_core.plans import NAVIGATION, Plan, navigation_plan
 from wiw_core.registry import PROPOSERS, Registry
 from wiw_planner_node.proposers.heuristic import HeuristicProposer
-from wiw_planner_node.proposers.ranking import check_rounds, default_elites, elite
-from wiw_planner_node.proposers.walks import DRAWS_PER_PLAN, Shares
+from wiw_planner_node.proposers.ranking import check_rounds, default_elites, elite, new_plans
+from wiw_planner_node.proposers.walks import Shares
 
 _ITSELF = "cem"
 
@@ -94,16 +94,10 @@ class CemProposer:
         best = elite(candidates, self.elites or default_elites(count))
         self._shares = [self._learned(k, shares, best) for k, shares in enumerate(self._shares)]
         walks = self._rules.walks(context)
-        known = {candidate.plan.names for candidate in candidates}
-        plans: list[Plan] = []
-        for _ in range(DRAWS_PER_PLAN * max(1, count)):
-            names = walks.draw(context.rng, self._shares)
-            if names not in known:
-                known.add(names)
-                plans.append(navigation_plan(names, f"drawn in round {self._round}"))
-            if len(plans) >= count:
-                break
-        return plans
+        text = f"drawn in round {self._round}"
+        return new_plans(
+            lambda: navigation_plan(walks.draw(context.rng, self._shares), text), candidates, count
+        )
 
     def _learned(self, step: int, shares: Shares, best: Sequence[Candidate]) -> Shares:
         """Return the shares of a step after what the elites do there."""

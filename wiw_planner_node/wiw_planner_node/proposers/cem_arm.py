@@ -16,8 +16,7 @@ from wiw_core.geometry import Array, Pose3
 from wiw_core.plans import Plan
 from wiw_core.tasks.manipulation import NAMES as MANIPULATION
 from wiw_planner_node.proposers.arm import ArmProposer
-from wiw_planner_node.proposers.ranking import check_rounds, default_elites, elite
-from wiw_planner_node.proposers.walks import DRAWS_PER_PLAN
+from wiw_planner_node.proposers.ranking import check_rounds, default_elites, elite, new_plans
 
 _TOGETHER_M = 0.03
 """Poses following one another, and this near as seen from above, belong to one thing."""
@@ -104,16 +103,8 @@ class CemArmProposer:
             own = float(np.sqrt(alike.var(axis=0).mean()))
             mixed = self.smoothing * self._spread_m + (1.0 - self.smoothing) * own
             self._spread_m = max(_LEAST_M, mixed)
-        known = {candidate.plan.actions for candidate in candidates}
-        plans: list[Plan] = []
-        for _ in range(DRAWS_PER_PLAN * max(1, count)):
-            plan = self._draw(context.rng, leader, alike.mean(axis=0))
-            if plan is not None and plan.actions not in known:
-                known.add(plan.actions)
-                plans.append(plan)
-            if len(plans) >= count:
-                break
-        return plans
+        middle = alike.mean(axis=0)
+        return new_plans(lambda: self._draw(context.rng, leader, middle), candidates, count)
 
     def _draw(self, rng: np.random.Generator, leader: Plan, middle: Array) -> Plan | None:
         """Return a plan about the leader's; None if it leaves the workspace."""

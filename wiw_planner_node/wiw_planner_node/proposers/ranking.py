@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from wiw_core.decisions import Candidate
 from wiw_core.errors import ErrorCode, WiwError
+from wiw_core.plans import Plan
+from wiw_planner_node.proposers.walks import DRAWS_PER_PLAN
 
 MOST_ROUNDS = 64
 
@@ -36,3 +38,22 @@ def elite(candidates: Sequence[Candidate], count: int) -> list[Candidate]:
 def default_elites(count: int) -> int:
     """Return how many elites a round of ``count`` plans makes: a quarter, at least 2."""
     return max(2, math.ceil(count / 4))
+
+
+def new_plans(
+    draw: Callable[[], Plan | None], candidates: Sequence[Candidate], count: int
+) -> list[Plan]:
+    """Return up to ``count`` distinct plans that were not weighed before, as they are drawn.
+
+    ``draw`` may give None for a plan that cannot be. Where few plans are new there are fewer.
+    """
+    known = {candidate.plan.actions for candidate in candidates}
+    plans: list[Plan] = []
+    for _ in range(DRAWS_PER_PLAN * max(1, count)):
+        plan = draw()
+        if plan is not None and plan.actions not in known:
+            known.add(plan.actions)
+            plans.append(plan)
+        if len(plans) >= count:
+            break
+    return plans
