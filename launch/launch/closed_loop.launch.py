@@ -18,7 +18,7 @@ def generate_launch_description():
             argument.name,
             default_value=argument.default,
             description=argument.text,
-            choices=list(argument.choices) or None,
+            choices=list(argument.allowed) or None,
         )
         for argument in arguments()
     ]

@@ -128,6 +128,13 @@ def test_other_settings_make_no_pairs(tmp_path, change, near):
     assert caught.value.code is ErrorCode.BAD_PARAMETER
 
 
+def test_a_robot_is_compared_with_the_simulator_it_is_built_on_if_one_asks_for_it(tmp_path):
+    made(tmp_path / "s", {"ignav/copy": "w" * 12})
+    made(tmp_path / "t", {"ignav/copy": "w" * 12}, replace(SETTINGS, environment="mujoco"))
+    found = comparison.compare(tmp_path / "s", tmp_path / "t", across=True)
+    assert [c.both for c in found] == [12]
+
+
 def test_other_episodes_of_the_same_name_make_no_pairs(tmp_path):
     made(tmp_path / "s", {"ignav/copy": "w" * 12})
     made(tmp_path / "t", {"ignav/copy": "w" * 12}, episode_seed=7)

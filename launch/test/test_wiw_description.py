@@ -63,7 +63,10 @@ def test_launch_file_declares_exactly_the_described_arguments(launch_file):
     for argument in description.arguments():
         assert declared[argument.name]["default_value"] == argument.default
         assert declared[argument.name]["description"] == argument.text
-        assert declared[argument.name]["choices"] == (list(argument.choices) or None)
+        choices = declared[argument.name]["choices"]
+        assert choices == (list(argument.allowed) or None)
+        # What launch itself refuses, and then no file can be launched at all.
+        assert choices is None or declared[argument.name]["default_value"] in choices
 
 
 @pytest.mark.parametrize(
@@ -74,6 +77,8 @@ def test_launch_file_declares_exactly_the_described_arguments(launch_file):
         {"wm": "oracle", "task": "ar", "episodes": "2", "seed": "7"},
         {"wm": "copy", "namespace": "robot1", "use_sim_time": "true", "autostart": "false"},
         {"rollout_servers": "gpu1/wm_node/rollout, gpu2/wm_node/rollout"},
+        {"simulate": "base", "namespace": "robot2"},
+        {"env": "robot", "robot": "mine.yaml", "wm": "none"},
     ],
 )
 def test_launch_file_and_up_start_the_same_nodes(launch_file, values):
@@ -91,7 +96,7 @@ def test_launch_file_and_up_start_the_same_nodes(launch_file, values):
 
 def test_every_described_executable_is_installed_by_its_package():
     root = Path(__file__).parents[2]
-    for node in description.graph({"episodes": "1"}):
+    for node in description.graph({"episodes": "1", "simulate": "base"}):
         setup = (root / node.package / "setup.py").read_text() if node.package != "wiw" else ""
         setup = setup or (root / "launch" / "setup.py").read_text()
         assert f"{node.executable} = {node.module}:main" in setup
@@ -107,6 +112,20 @@ def test_no_world_model_means_no_rollout_servers():
     nodes = {node.name: node for node in description.graph({"wm": "none"})}
     assert set(nodes) == {"env_bridge", "planner_node"}
     assert "rollout_servers" not in nodes["planner_node"].parameters
+
+
+def test_a_simulated_robot_brings_its_profile_and_nothing_moves_it_unattended():
+    nodes = {node.name: node for node in description.graph({"simulate": "arm"})}
+    assert nodes["simulated_robot"].parameters["kind"] == "arm"
+    assert nodes["env_bridge"].parameters["environment"] == "robot"
+    assert nodes["env_bridge"].parameters["environment_parameters"] == ["profile=simulated_arm"]
+    assert nodes["env_bridge"].parameters["allow_unattended"] is False
+
+
+def test_a_real_robot_needs_its_profile_and_no_simulated_one():
+    nodes = {node.name: node for node in description.graph({"robot": "mine.yaml"})}
+    assert "simulated_robot" not in nodes
+    assert nodes["env_bridge"].parameters["environment_parameters"] == ["profile=mine.yaml"]
 
 
 def test_servers_elsewhere_need_no_world_model_node_here():
@@ -132,6 +151,9 @@ def test_episodes_add_a_runner_whose_end_ends_the_graph():
         (["episodes:=-1"], ErrorCode.BAD_PARAMETER, "'-1'"),
         (["params_file:=nowhere.yaml"], ErrorCode.BAD_PARAMETER, "'nowhere.yaml'"),
         (["warp"], ErrorCode.BAD_PARAMETER, "name:=value"),
+        (["env:=robot"], ErrorCode.BAD_PARAMETER, "robot:=my_robot.yaml"),
+        (["env:=mujoco", "simulate:=base"], ErrorCode.BAD_PARAMETER, "env:=robot"),
+        (["simulate:=bases"], ErrorCode.BAD_PARAMETER, "'base'"),
     ],
 )
 def test_a_wrong_argument_is_one_sentence_with_the_nearest_name(words, code, suggested):

@@ -165,7 +165,8 @@ InProcess = Annotated[bool, typer.Option("--in-process", help="The same grid wit
     "`wiw eval --task ar --in-process --out runs/ar` · "
     "`wiw eval --task stack_cups --task aeqa --episodes 100 --episodes manipulation=50` · "
     "`wiw eval --arm warp --policy default --policy wide=::candidates=8` · "
-    "`wiw eval --task ignav --ray 10.0.0.1:6379 --workers 0`",
+    "`wiw eval --task ignav --ray 10.0.0.1:6379 --workers 0` · "
+    "`wiw eval --task ignav --simulate base --workers 1 --out runs/robot`",
 )
 def evaluate_(
     task: Tasks = ["ignav", "ar"],  # noqa: B006 - typer copies it
@@ -179,6 +180,13 @@ def evaluate_(
     in_process: InProcess = False,
     ray: Ray = "",
     env: Annotated[str, typer.Option(help="Environment instead of each task's own.")] = "",
+    env_param: Annotated[
+        list[str] | None,
+        typer.Option("--env-param", help="The environment's own, as key=value; again for more."),
+    ] = None,
+    simulate: Annotated[
+        str, typer.Option(help="Drive a simulated robot through its interfaces: base or arm.")
+    ] = "",
     split: Annotated[str, typer.Option(help="val or train.")] = "val",
     film: Annotated[int, typer.Option(help="Episodes per arm that keep film strips.")] = 1,
     by: Annotated[str, typer.Option(help="'difficulty': also a table of each level.")] = "",
@@ -187,20 +195,24 @@ def evaluate_(
 
     The grid is task x arm x policy. Interrupted, it goes on where it was.
     """
+    from wiw import description
     from wiw.grid import counts, run_study
 
     every, single = counts(episodes)
+    told = tuple(env_param or (description.robot_parameters("", simulate) if simulate else ()))
     settings = Settings(
         tuple(task),
         tuple(arm),
         every,
         seed,
-        env,
+        env or (description.ROBOT if simulate else ""),
         split,
         in_process=in_process or bool(ray),
         film=film,
         policies=tuple(policy or ()),
         episodes_of=single,
+        environment_parameters=told,
+        simulate=simulate,
     )
     run_study(settings, out, console, fresh=fresh, workers=workers, ray=ray, by=by)
 
@@ -213,11 +225,15 @@ def evaluate_(
 def compare_(
     a: Annotated[Path, typer.Argument(help="A row, STUDY/TASK/ARM, or a study.", metavar="A")],
     b: Annotated[Path, typer.Argument(help="What it is compared with.", metavar="B")],
+    across: Annotated[
+        bool,
+        typer.Option("--across-environments", help="The same episodes in another environment."),
+    ] = False,
 ) -> None:
     """Say whether A and B really differ: the same episodes and seeds, pair by pair."""
     from wiw.comparison import compare, rich_table
 
-    comparisons = compare(a, b)
+    comparisons = compare(a, b, across=across)
     for comparison in comparisons:
         console.print(rich_table(comparison))
         console.print(comparison.sentence, highlight=False, soft_wrap=True)

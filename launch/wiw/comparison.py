@@ -102,8 +102,14 @@ class Comparison:
         return f"{self.a.task}: {self.a.name} {verb} {self.b.name}, and it is real ({where})."
 
 
-def compare(a: Path, b: Path) -> list[Comparison]:
+def compare(a: Path, b: Path, *, across: bool = False) -> list[Comparison]:
     """Compare two rows, each ``STUDY/TASK/ROW``, or every row that two studies have in common.
+
+    Parameters
+    ----------
+    across : bool
+        The environments may differ, as a robot and the simulator it is built on do; the episodes
+        may not.
 
     Raises
     ------
@@ -123,7 +129,7 @@ def compare(a: Path, b: Path) -> list[Comparison]:
     if not matched or a.resolve() == b.resolve():
         raise _unpaired(f"'{a}' and '{b}' have no two rows to compare")
     named = [_named(x, y) for x, y in matched]
-    made = [_compare(x, y) for x, y in named]
+    made = [_compare(x, y, across) for x, y in named]
     return [replace(c, adjusted=p) for c, p in zip(made, holm([c.p for c in made]))]
 
 
@@ -166,8 +172,8 @@ def _named(a: Side, b: Side) -> tuple[Side, Side]:
     )
 
 
-def _compare(a: Side, b: Side) -> Comparison:
-    _refuse_unpaired(a, b)
+def _compare(a: Side, b: Side, across: bool) -> Comparison:
+    _refuse_unpaired(a, b, across)
     common = sorted(a.records.keys() & b.records.keys())
     pairs = [(a.records[e], b.records[e]) for e in common]
     pairs = [(x, y) for x, y in pairs if not (_faulty(x) or _faulty(y))]
@@ -181,14 +187,16 @@ def _compare(a: Side, b: Side) -> Comparison:
     )
 
 
-def _refuse_unpaired(a: Side, b: Side) -> None:
+def _refuse_unpaired(a: Side, b: Side, across: bool) -> None:
     mine, theirs = a.study.settings, b.study.settings
-    for name, left, right in (
+    wanted: list[tuple[str, object, object]] = [
         ("task", a.task, b.task),
         ("seed", mine.seed, theirs.seed),
         ("split", mine.split, theirs.split),
-        ("environment", mine.environment_of(a.task), theirs.environment_of(b.task)),
-    ):
+    ]
+    if not across:
+        wanted.append(("environment", mine.environment_of(a.task), theirs.environment_of(b.task)))
+    for name, left, right in wanted:
         if left != right:
             raise _unpaired(f"the {name} of '{a.name}' is {left!r}, that of '{b.name}' {right!r}")
     common = a.records.keys() & b.records.keys()

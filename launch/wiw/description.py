@@ -17,6 +17,9 @@ from wiw_core.errors import ErrorCode, WiwError, unknown_name
 from wiw_core.registry import ENVIRONMENTS, TASKS, WORLD_MODELS, Kind, Registry
 
 BRIDGE, WM_NODE, PLANNER, RUNNER = "env_bridge", "wm_node", "planner_node", "episode_runner"
+ROBOT, SIMULATED_ROBOT = "robot", "simulated_robot"
+"""The environment that drives a robot, and the node that stands in for one."""
+SIMULATED_KINDS = ("base", "arm")
 ORACLE_SERVER = f"{BRIDGE}/rollout"
 """The bridge's own rollout action: the oracle."""
 WM_SERVER = f"{WM_NODE}/rollout"
@@ -36,6 +39,11 @@ class Argument:
     text: str
     choices: tuple[str, ...] = ()
     unknown: ErrorCode = ErrorCode.BAD_PARAMETER
+
+    @property
+    def allowed(self) -> tuple[str, ...]:
+        """Every value it may have: the choices, and the default; empty: any."""
+        return tuple(dict.fromkeys((*self.choices, self.default))) if self.choices else ()
 
 
 @dataclass(frozen=True)
@@ -79,6 +87,18 @@ def arguments() -> tuple[Argument, ...]:
             "Task whose episodes are run when 'episodes' is not 0.",
             _names(TASKS),
             TASKS.unknown,
+        ),
+        Argument(
+            "robot",
+            "",
+            "Profile of the robot, for env:=robot: one that ships (simulated_base, simulated_arm),"
+            " or a YAML file.",
+        ),
+        Argument(
+            "simulate",
+            "",
+            "Also start a simulated robot, in place of a real one; implies env:=robot.",
+            SIMULATED_KINDS,
         ),
         Argument(
             "wm",
@@ -137,7 +157,7 @@ def graph(values: Mapping[str, str]) -> list[NodeSpec]:
             "wiw_env_bridge",
             "env_bridge",
             "wiw_env_bridge.node",
-            {**common, "environment": chosen["env"] or definition(chosen["task"]).environment},
+            {**common, **_environment(chosen)},
             required=True,
         ),
         NodeSpec(
@@ -161,6 +181,8 @@ def graph(values: Mapping[str, str]) -> list[NodeSpec]:
                 respawn=True,
             ),
         )
+    if chosen["simulate"]:
+        nodes.insert(0, simulated_robot(chosen["simulate"], common["use_sim_time"]))
     episodes = _count("episodes", chosen["episodes"])
     if episodes:
         parameters = {
@@ -175,6 +197,35 @@ def graph(values: Mapping[str, str]) -> list[NodeSpec]:
     return nodes
 
 
+def simulated_robot(kind: str, use_sim_time: bool = False) -> NodeSpec:
+    """Return the node that stands in for a robot of this kind: ``base`` or ``arm``."""
+    return NodeSpec(
+        SIMULATED_ROBOT,
+        "wiw_env_bridge",
+        SIMULATED_ROBOT,
+        "wiw_env_bridge.simulated_robot.node",
+        {"kind": kind, "use_sim_time": use_sim_time},
+        required=True,
+    )
+
+
+def robot_parameters(profile: str, simulate: str = "") -> list[str]:
+    """Return what the environment ``robot`` is told: its profile.
+
+    Raises
+    ------
+    WiwError
+        ``BAD_PARAMETER`` if there is neither a profile nor a simulated robot, which has its own.
+    """
+    if not profile and not simulate:
+        raise WiwError(
+            ErrorCode.BAD_PARAMETER,
+            "The environment 'robot' needs to know which robot.",
+            "Give its profile, robot:=my_robot.yaml, or simulate:=base for a simulated one.",
+        )
+    return [f"profile={profile or f'simulated_{simulate}'}"]
+
+
 def resolve(values: Mapping[str, str]) -> dict[str, str]:
     """Return every argument's value, checked against its choices; raises as :func:`graph`."""
     known = {argument.name: argument for argument in arguments()}
@@ -183,8 +234,7 @@ def resolve(values: Mapping[str, str]) -> dict[str, str]:
             raise unknown_name(ErrorCode.BAD_PARAMETER, "launch argument", name, known)
     chosen = {name: values.get(name, argument.default) for name, argument in known.items()}
     for name, argument in known.items():
-        allowed = (argument.default, *argument.choices)
-        if argument.choices and chosen[name] not in allowed:
+        if argument.choices and chosen[name] not in argument.allowed:
             raise unknown_name(
                 argument.unknown, f"choice of '{name}'", chosen[name], argument.choices
             )
@@ -243,6 +293,25 @@ def _yaml(value: Any) -> str:
     text: str = yaml.safe_dump(value, default_flow_style=True, default_style='"', width=10**6)
     plain = isinstance(value, (bool, int, float))
     return str(value).lower() if plain else text.strip()
+
+
+def _environment(chosen: Mapping[str, str]) -> dict[str, Any]:
+    """Return what the bridge is told of its environment."""
+    profile, simulate = chosen["robot"], chosen["simulate"]
+    implied = ROBOT if profile or simulate else definition(chosen["task"]).environment
+    environment = chosen["env"] or implied
+    if environment != ROBOT:
+        if profile or simulate:
+            raise WiwError(
+                ErrorCode.BAD_PARAMETER,
+                f"'robot' and 'simulate' are for env:=robot, not for env:={environment}.",
+            )
+        return {"environment": environment}
+    return {
+        "environment": environment,
+        "environment_parameters": robot_parameters(profile, simulate),
+        "allow_unattended": False,
+    }
 
 
 def _names(kind: Kind) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from wiw import arms
 from wiw.arms import Arm
+from wiw.description import SIMULATED_KINDS
 from wiw.policies import DEFAULT, PolicyChoice, parse
 from wiw.tasks import definition
 from wiw_core.errors import ErrorCode, WiwError, unknown_name
@@ -35,6 +36,10 @@ class Settings:
         See :data:`wiw.arms.HELP`.
     policies : tuple of str
         See :data:`wiw.policies.HELP`; empty: the task's own alone.
+    environment_parameters : tuple of str
+        What the environment is told beside its defaults, each as ``key=value``.
+    simulate : str
+        Kind of the simulated robot to start beside each bridge, ``base`` or ``arm``; empty: none.
     """
 
     tasks: tuple[str, ...]
@@ -47,6 +52,8 @@ class Settings:
     film: int = 2
     policies: tuple[str, ...] = ()
     episodes_of: tuple[str, ...] = ()
+    environment_parameters: tuple[str, ...] = ()
+    simulate: str = ""
 
     def check(self) -> None:
         """Refuse unknown names, suggesting the nearest, and an empty grid."""
@@ -61,6 +68,10 @@ class Settings:
             self.count(task)
         if len(self.choices()) < len(self.policies):
             raise _bad("Two policies of a study have the same name.")
+        if self.simulate and (self.simulate not in SIMULATED_KINDS or self.in_process):
+            raise _bad(
+                f"A simulated robot is of kind {' or '.join(SIMULATED_KINDS)}, and runs over ROS."
+            )
         if self.split not in ("val", "train"):
             raise _bad(f"The split is 'val' or 'train', not '{self.split}'.")
 

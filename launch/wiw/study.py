@@ -24,7 +24,14 @@ __all__ = ["Job", "Settings", "Study", "load", "read_run", "write_json"]
 SCHEMA = 2
 BLOCK = 8
 """Episodes of one arm before the next arm has its turn: every arm grows at the same pace."""
-IDENTITY = ("seed", "environment", "split", "in_process")
+IDENTITY = (
+    "seed",
+    "environment",
+    "environment_parameters",
+    "simulate",
+    "split",
+    "in_process",
+)
 """Settings that must be equal for records to stand in one table."""
 RUN, REPLACED = "run.json", "run.json.replaced"
 """What makes a folder a study; and what it is called while ``--fresh`` empties the folder."""

@@ -140,7 +140,8 @@ class Transition:
         The episode is decided: by the oracle stop, where the protocol grants one, or because its
         actions are used up, where they are limited.
     code : ErrorCode
-        ``NO_PATH`` or ``IK_FAILED`` if the action could not be executed: the robot has not moved,
+        ``NO_PATH`` or ``IK_FAILED`` if the action could not be begun: the robot has not moved;
+        ``ACTION_FAILED`` if its controller gave up on the way. In each case
         the rest of the plan is dropped, and the next decision follows. ``OK`` otherwise.
     """
 

@@ -29,6 +29,8 @@ OPTIONS = {
     "episodes_of": "--episodes",
     "seed": "--seed",
     "environment": "--env",
+    "environment_parameters": "--env-param",
+    "simulate": "--simulate",
     "split": "--split",
     "in_process": "--in-process",
     "film": "--film",

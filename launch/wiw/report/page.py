@@ -80,7 +80,9 @@ def _episodes(settings: Settings) -> str:
 def _settings(settings: Settings) -> dict[str, str]:
     """Return the settings that the header does not say, by their word."""
     return {
-        "environment": settings.environment or "each task's own",
+        "environment": " ".join(
+            [settings.environment or "each task's own", *settings.environment_parameters]
+        ),
         "policies": ", ".join(settings.policies) or "each task's own",
     }
 

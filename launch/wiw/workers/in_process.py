@@ -58,7 +58,12 @@ class InProcessRunner:
     def _environment(self, task: str) -> Any:
         name = self._settings.environment_of(task)
         if name not in self._environments:
-            self._environments[name] = Registry(ENVIRONMENTS).create(name)
+            from wiw_ros.parameters import key_values
+
+            told = self._settings.environment_parameters
+            registry = Registry(ENVIRONMENTS)
+            read = key_values(told, "--env-param", registry.get(name).load())
+            self._environments[name] = registry.create(name, **read)
         return self._environments[name]
 
     def _policy(self, job: Job) -> Policy:

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -77,7 +78,10 @@ class NodesRunner:
                     process.wait()
 
     def _bridge_parameters(self, task: str) -> dict[str, Any]:
-        return {"environment": self._settings.environment_of(task)}
+        return {
+            "environment": self._settings.environment_of(task),
+            "environment_parameters": list(self._settings.environment_parameters),
+        }
 
     def _planner_parameters(self, job: Job, arm: Arm) -> dict[str, Any]:
         servers = {"none": [], "oracle": [description.ORACLE_SERVER]}
@@ -96,6 +100,8 @@ class NodesRunner:
 
     def _ensure(self, name: str, parameters: dict[str, Any]) -> None:
         """Have the node running and active with these parameters."""
+        if name == description.BRIDGE and self._settings.simulate:
+            self._keep_robot()
         process = self._processes.get(name)
         if process is None or process.poll() is not None:
             self._configured.pop(name, None)
@@ -110,13 +116,22 @@ class NodesRunner:
                 raise WiwError(error.code, error.message, self._last_error(name)) from error
             self._configured[name] = parameters
 
+    def _keep_robot(self) -> None:
+        """Have the simulated robot running; one that has died stands anew where it began."""
+        process = self._processes.get(description.SIMULATED_ROBOT)
+        if process is None or process.poll() is not None:
+            spec = description.simulated_robot(self._settings.simulate)
+            self._launch(spec.name, description.command(spec, {}))
+
     def _start(self, name: str) -> None:
         values = {"wm": "copy"}  # a graph with all three nodes; what they load is configured
         spec = next(node for node in description.graph(values) if node.name == name)
         more = ["-p", "autostart:=false"]
-        if name == description.BRIDGE:
+        if name == description.BRIDGE and not self._settings.simulate:
             more += ["-p", f"command_ttl_s:={PATIENCE_S}"]
-        command = [*description.command(spec, values), *more]
+        self._launch(name, [*description.command(spec, values), *more])
+
+    def _launch(self, name: str, command: Sequence[str]) -> None:
         with self._closing, self._log(name) as log:
             self._processes[name] = subprocess.Popen(
                 command,

@@ -18,7 +18,7 @@ from wiw_core.errors import ErrorCode
 from wiw_core.observation import Observation
 from wiw_core.plans import Action, Plan
 
-FAILURES = (ErrorCode.NO_PATH, ErrorCode.IK_FAILED)
+FAILURES = (ErrorCode.NO_PATH, ErrorCode.IK_FAILED, ErrorCode.ACTION_FAILED)
 """What a transition may say of an action that could not be executed."""
 
 
