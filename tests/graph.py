@@ -48,23 +48,29 @@ FAKES: dict[str, dict[str, Any]] = {
 class Graph:
     """The bridge, the world-model node and the planner, each a process of its own."""
 
+    modules: Mapping[str, str] = MODULES
+    defaults: Mapping[str, Mapping[str, Any]] = FAKES
+
     def __init__(self, domain: int, folder: Path) -> None:
         self.probe = Probe(domain)
         self.folder = folder
         self.nodes: dict[str, NodeProcess] = {}
+        self.prefixes: dict[str, tuple[str, ...]] = {}
         self._odom: list[tuple[float, Any]] | None = None
 
     def start(self, name: str, **parameters: Any) -> NodeProcess:
-        """Start one node with the fakes' parameters, some of them overridden."""
-        node = NodeProcess(MODULES[name], self.folder, {**FAKES[name], **parameters}, name=name)
+        """Start one node with the default parameters, some of them overridden."""
+        values = {**self.defaults[name], **parameters}
+        prefix = self.prefixes.get(name, ())
+        node = NodeProcess(self.modules[name], self.folder, values, name=name, prefix=prefix)
         self.nodes[name] = node
         return node
 
     def start_all(self, **parameters: Mapping[str, Any]) -> None:
-        """Start all three nodes and wait until they are active."""
-        for name in MODULES:
+        """Start all nodes and wait until they are active."""
+        for name in self.modules:
             self.start(name, **parameters.get(name, {}))
-        for name in MODULES:
+        for name in self.modules:
             self.until_active(name)
 
     def until_active(self, name: str) -> None:
@@ -93,7 +99,7 @@ class Graph:
             yield
         finally:
             if self.nodes[name].process.poll() is None:
-                before = {key: FAKES[name].get(key, []) for key in parameters}
+                before = {key: self.defaults[name].get(key, []) for key in parameters}
                 self.reconfigure(name, **before)
             else:
                 self.replace(name)

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# From a bare machine to a built workspace: Debian packages (as root), .venv, ROS 2 from PyPI, colcon build of ros2_ws.
+# From a bare machine to a built workspace: Debian packages (as root), .venv, ROS 2 from PyPI, the interfaces that PyPI lacks,
+# colcon build of ros2_ws.
 # Idempotent: each step is skipped while its inputs are unchanged. With an apt-installed Jazzy you do not need this file.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -41,6 +42,25 @@ if [ "$(cat "$stamps/pip" 2>/dev/null)" != "$key" ]; then
   "$venv/bin/python" tools/ros_prefix.py
   echo "$key" >"$stamps/pip"
 fi
+
+# Interfaces that PyPI lacks. An apt Jazzy's own are found by the import, and kept.
+for package in tf2_msgs nav2_msgs control_msgs; do
+  source=tests/interfaces/$package built=$stamps/$package
+  key=$(stamp $(find "$source" tests/interfaces/interfaces.cmake -type f | sort) "$stamps/pip")
+  [ "$(cat "$built" 2>/dev/null)" = "$key" ] && continue
+  [ ! -e "$built" ] && "$venv/bin/python" -c "import $package" 2>/dev/null && continue
+  say "building $package (about 10 seconds)"
+  (
+    set +u; . "$venv/setup.bash"; set -u
+    rm -rf "$built.build"
+    cmake -S "$source" -B "$built.build" -DCMAKE_BUILD_TYPE=Release -DCMAKE_C_FLAGS_RELEASE="-O1 -DNDEBUG" \
+      -DCMAKE_CXX_FLAGS_RELEASE="-O1 -DNDEBUG" -DBUILD_TESTING=OFF -DCMAKE_INSTALL_PREFIX="$venv" -DCMAKE_PREFIX_PATH="$venv" \
+      -DPython3_EXECUTABLE="$venv/bin/python" \
+      && cmake --build "$built.build" -j2 && cmake --install "$built.build"
+  ) >"$built.log" 2>&1 || { tail -n 60 "$built.log"; exit 1; }
+  rm -rf "$built.build"
+  echo "$key" >"$built"
+done
 
 key=$(stamp $(git ls-files -- '*.msg' '*.srv' '*.action' '*CMakeLists.txt' '*package.xml' '*setup.py' '*setup.cfg' 2>/dev/null) "$stamps/pip")
 if [ "$(cat "$stamps/build" 2>/dev/null)" != "$key" ] || [ ! -f ros2_ws/install/setup.bash ]; then

@@ -16,6 +16,7 @@ setup(
     entry_points={
         "console_scripts": [
             "env_bridge = wiw_env_bridge.node:main",
+            "simulated_robot = wiw_env_bridge.simulated_robot.node:main",
         ],
         "wiw.samplers": [
             "navigation = wiw_env_bridge.collect.navigation:NavigationSampler",

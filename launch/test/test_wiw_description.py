@@ -122,6 +122,13 @@ def test_a_simulated_robot_brings_its_profile_and_nothing_moves_it_unattended():
     assert nodes["env_bridge"].parameters["allow_unattended"] is False
 
 
+def test_without_a_bridge_the_planner_only_advises():
+    nodes = {node.name for node in description.graph({"env": "none", "simulate": "base"})}
+    assert nodes == {"simulated_robot", "wm_node", "planner_node"}
+    with pytest.raises(WiwError, match="no episodes"):
+        description.graph({"env": "none", "episodes": "1"})
+
+
 def test_a_real_robot_needs_its_profile_and_no_simulated_one():
     nodes = {node.name: node for node in description.graph({"robot": "mine.yaml"})}
     assert "simulated_robot" not in nodes

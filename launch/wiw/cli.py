@@ -12,7 +12,7 @@ from rich.table import Table
 
 from wiw import arms, policies
 from wiw.arms import DEFAULT_ARMS
-from wiw.commands import check, collect, measure, study, train
+from wiw.commands import check, collect, measure, record, replay, study, train
 from wiw.study import Settings, load
 from wiw_core.errors import WiwError, describe
 
@@ -28,6 +28,7 @@ app = typer.Typer(
     "* Compare world models: `wiw eval --task ignav --arm none --arm warp --episodes 48`\n"
     "* Is the difference real? `wiw compare runs/eval/ignav/warp runs/eval/ignav/none`\n"
     "* Does a world model follow the actions? `wiw measure warp`\n"
+    "* Keep a run, and decide it again offline: `wiw record`, `wiw replay`\n"
     "* Something does not start: `wiw doctor`",
 )
 console = Console(width=None if sys.stdout.isatty() else 160)
@@ -306,6 +307,8 @@ app.command("train", epilog=train.EPILOG)(train.train)
 app.command("measure", epilog=measure.EPILOG)(measure.measure)
 app.command("study", epilog=study.EPILOG)(study.study)
 app.command("check", epilog=check.EPILOG)(check.check)
+app.command("record", epilog=record.EPILOG)(record.record)
+app.command("replay", epilog=replay.EPILOG)(replay.replay)
 
 
 def main() -> None:

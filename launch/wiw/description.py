@@ -17,6 +17,9 @@ from wiw_core.errors import ErrorCode, WiwError, unknown_name
 from wiw_core.registry import ENVIRONMENTS, TASKS, WORLD_MODELS, Kind, Registry
 
 BRIDGE, WM_NODE, PLANNER, RUNNER = "env_bridge", "wm_node", "planner_node", "episode_runner"
+NO_BRIDGE = "none"
+"""Value of ``env`` without a bridge: the planner advises on what others observe, and moves nothing.
+"""
 ROBOT, SIMULATED_ROBOT = "robot", "simulated_robot"
 """The environment that drives a robot, and the node that stands in for one."""
 SIMULATED_KINDS = ("base", "arm")
@@ -77,8 +80,9 @@ def arguments() -> tuple[Argument, ...]:
         Argument(
             "env",
             "",
-            "Environment that the bridge opens; empty: that of 'task'.",
-            _names(ENVIRONMENTS),
+            "Environment that the bridge opens; empty: that of 'task'; 'none': there is no bridge,"
+            " and the planner only advises (~/decide).",
+            (NO_BRIDGE, *_names(ENVIRONMENTS)),
             ENVIRONMENTS.unknown,
         ),
         Argument(
@@ -151,27 +155,9 @@ def graph(values: Mapping[str, str]) -> list[NodeSpec]:
         "autostart": chosen["autostart"] == "true",
         "use_sim_time": chosen["use_sim_time"] == "true",
     }
-    nodes = [
-        NodeSpec(
-            BRIDGE,
-            "wiw_env_bridge",
-            "env_bridge",
-            "wiw_env_bridge.node",
-            {**common, **_environment(chosen)},
-            required=True,
-        ),
-        NodeSpec(
-            PLANNER,
-            "wiw_planner_node",
-            "planner_node",
-            "wiw_planner_node.node",
-            {**common, "bridge": BRIDGE, **_unless_empty(rollout_servers=servers)},
-            respawn=True,
-        ),
-    ]
+    nodes = _bridge(chosen, common)
     if needs_node:
-        nodes.insert(
-            1,
+        nodes.append(
             NodeSpec(
                 WM_NODE,
                 "wiw_wm_node",
@@ -179,11 +165,23 @@ def graph(values: Mapping[str, str]) -> list[NodeSpec]:
                 "wiw_wm_node.node",
                 {**common, "model": wm},
                 respawn=True,
-            ),
+            )
         )
+    nodes.append(
+        NodeSpec(
+            PLANNER,
+            "wiw_planner_node",
+            "planner_node",
+            "wiw_planner_node.node",
+            {**common, "bridge": BRIDGE, **_unless_empty(rollout_servers=servers)},
+            respawn=True,
+        )
+    )
     if chosen["simulate"]:
         nodes.insert(0, simulated_robot(chosen["simulate"], common["use_sim_time"]))
     episodes = _count("episodes", chosen["episodes"])
+    if episodes and chosen["env"] == NO_BRIDGE:
+        raise WiwError(ErrorCode.BAD_PARAMETER, "Without a bridge there are no episodes to run.")
     if episodes:
         parameters = {
             "use_sim_time": common["use_sim_time"],
@@ -295,23 +293,32 @@ def _yaml(value: Any) -> str:
     return str(value).lower() if plain else text.strip()
 
 
-def _environment(chosen: Mapping[str, str]) -> dict[str, Any]:
-    """Return what the bridge is told of its environment."""
+def _bridge(chosen: Mapping[str, str], common: Mapping[str, Any]) -> list[NodeSpec]:
+    """Return the bridge with what it is told of its environment, if there is to be one."""
     profile, simulate = chosen["robot"], chosen["simulate"]
     implied = ROBOT if profile or simulate else definition(chosen["task"]).environment
     environment = chosen["env"] or implied
-    if environment != ROBOT:
-        if profile or simulate:
-            raise WiwError(
-                ErrorCode.BAD_PARAMETER,
-                f"'robot' and 'simulate' are for env:=robot, not for env:={environment}.",
-            )
-        return {"environment": environment}
-    return {
-        "environment": environment,
-        "environment_parameters": robot_parameters(profile, simulate),
-        "allow_unattended": False,
-    }
+    if (profile and environment != ROBOT) or (simulate and environment not in (ROBOT, NO_BRIDGE)):
+        raise WiwError(
+            ErrorCode.BAD_PARAMETER,
+            f"'robot' and 'simulate' are for env:=robot, not for env:={environment}.",
+        )
+    if environment == NO_BRIDGE:
+        return []
+    told: dict[str, Any] = {"environment": environment}
+    if environment == ROBOT:
+        told["environment_parameters"] = robot_parameters(profile, simulate)
+        told["allow_unattended"] = False
+    return [
+        NodeSpec(
+            BRIDGE,
+            "wiw_env_bridge",
+            "env_bridge",
+            "wiw_env_bridge.node",
+            {**common, **told},
+            required=True,
+        )
+    ]
 
 
 def _names(kind: Kind) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from wiw_env_bridge.tabletop import kinematics, servo
+from wiw_env_bridge.tabletop import servo
 from wiw_env_bridge.tabletop.kinematics import HIGH_RAD, JUMP_RAD, LOW_RAD, READY_RAD, Kinematics
 
 DOWN = np.diag([1.0, -1.0, -1.0])
@@ -115,12 +115,12 @@ def turned(place, degrees):
     return pose
 
 
-def test_a_line_on_which_a_joint_would_jump_is_no_path(arm, monkeypatch):
+def test_a_line_on_which_a_joint_would_jump_is_no_path(arm):
     start = arm.reach(turned((0.32, -0.05, 0.93), (164, -37, 16)), READY_RAD)
     goal = turned((0.36, -0.11, 1.25), (158, -28, 79))
     assert start is not None and arm.straight(start, goal) is None
-    monkeypatch.setattr(kinematics, "JUMP_RAD", math.inf)  # there is a solution all the way
-    assert np.abs(np.diff(arm.straight(start, goal), axis=0)).max() > JUMP_RAD
+    careless = Kinematics(jump_rad=math.inf)  # there is a solution all the way
+    assert np.abs(np.diff(careless.straight(start, goal), axis=0)).max() > JUMP_RAD
 
 
 def test_a_motion_begins_and_ends_at_rest_and_keeps_to_the_greatest_speed(arm):

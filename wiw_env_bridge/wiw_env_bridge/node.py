@@ -15,14 +15,17 @@ from wiw_core.wrappers import Validated
 from wiw_env_bridge.bridge.holder import HolderWatch
 from wiw_env_bridge.bridge.motion import Motion
 from wiw_env_bridge.bridge.session import RESET_S, Session
+from wiw_env_bridge.bridge.supervision import PARAMS as SUPERVISION
+from wiw_env_bridge.bridge.supervision import Supervision
 from wiw_env_bridge.bridge.topics import Topics
 from wiw_env_bridge.oracle import Imaginable, OracleWorldModel
 from wiw_msgs.action import ExecutePlan
 from wiw_msgs.srv import DescribeEnv, FinishEpisode, ListEpisodes, ResetEpisode
 from wiw_ros import convert
 from wiw_ros.action import serve, serve_action
+from wiw_ros.ears import Ears
 from wiw_ros.host import host_id
-from wiw_ros.node import ManagedNode, run
+from wiw_ros.node import HEARTBEAT_S, ManagedNode, run
 from wiw_ros.parameters import Param, key_values
 from wiw_ros.rollout_server import Backend, RolloutServer
 from wiw_ros.worker import Worker
@@ -36,10 +39,18 @@ PARAMS = (
     Param(
         "command_ttl_s",
         0.5,
-        "The robot holds when the holder of a motion has been silent for this long.",
+        "The robot is still when the holder of a motion has been silent for this long.",
         unit="s",
         low=0.2,
         high=10.0,
+    ),
+    Param(
+        "hold_reserve_s",
+        0.1,
+        "The hold is sent so long before the end of command_ttl_s: a robot needs time to obey.",
+        unit="s",
+        low=0.0,
+        high=5.0,
     ),
     Param("allow_unattended", True, "Accept motion goals that name no holder (sent by hand)."),
     Param(
@@ -58,6 +69,7 @@ PARAMS = (
         low=0,
         high=8192,
     ),
+    *SUPERVISION,
 )
 
 
@@ -70,7 +82,9 @@ class EnvBridge(ManagedNode):
         self._motion: Motion | None = None
         self._oracle: Backend | None = None
         self._topics = Topics(self)
-        self._watch = HolderWatch(self)
+        self._ears = Ears(self)
+        self._watch = HolderWatch(self._ears)
+        self._supervision = Supervision(self, self._ears, self._interrupt)
         self._rollouts = RolloutServer(self, self._oracle_backend)
         serve(self, DescribeEnv, "~/describe", self._describe, self.fail)
         serve(self, ListEpisodes, "~/list_episodes", self._list_episodes, self.fail)
@@ -82,6 +96,7 @@ class EnvBridge(ManagedNode):
 
     def setup(self, values: dict[str, Any]) -> None:
         """Build the environment in its own thread."""
+        _require_patience(values["command_ttl_s"], values["hold_reserve_s"])
         name = values["environment"]
         registry = Registry(ENVIRONMENTS)
         plugin = registry.get(name).load()
@@ -95,12 +110,15 @@ class EnvBridge(ManagedNode):
         except BaseException:
             worker.close(0.0)
             raise
+        self._supervision.configure(values, environment)
         self._motion = Motion(
             self,
             session,
             self._topics,
             self._watch,
+            self._supervision,
             values["command_ttl_s"],
+            values["hold_reserve_s"],
             values["allow_unattended"],
         )
         if isinstance(environment, Imaginable):
@@ -108,20 +126,26 @@ class EnvBridge(ManagedNode):
             self._oracle = Backend(Validated(OracleWorldModel(environment, *size)), worker)
         self._session = session
 
+    def start(self) -> None:
+        """Take the robot."""
+        self._supervision.activate()
+
     def stop(self) -> None:
         """Hold, and wait until the goal in progress has ended."""
+        self._interrupt(WiwError(ErrorCode.NOT_ACTIVE, "The bridge was deactivated."))
         if self._motion is not None:
-            self._motion.interrupt(WiwError(ErrorCode.NOT_ACTIVE, "The bridge was deactivated."))
-            self._motion.wait_still()
+            self._motion.wait_still()  # raises: a robot that may still move is given to nobody
+        self._supervision.deactivate()
 
     def destroy_node(self) -> None:
         """Stop listening, then destroy the node."""
-        self._watch.close()
+        self._ears.close()
         super().destroy_node()
 
     def teardown(self) -> None:
         """Close the open episode as a fault, then the environment."""
         session, self._session, self._motion, self._oracle = self._session, None, None, None
+        self._supervision.forget()
         if session is None:
             return
         try:
@@ -149,10 +173,11 @@ class EnvBridge(ManagedNode):
 
     def _reset_episode(self, request: Any, response: Any) -> None:
         session = self._ready()
-        self._interrupt("Another episode was begun.")
+        self._interrupt(WiwError(ErrorCode.STALE_GENERATION, "Another episode was begun."))
         episode, observation, done = session.reset(
-            request.task, request.episode_id, request.generation
+            request.task, request.episode_id, request.generation, self._supervision.forbidden
         )
+        self._supervision.episode_begun()
         response.episode = convert.episode_to_msg(episode)
         response.observation = convert.observation_to_msg(observation)
         response.done = done
@@ -162,7 +187,7 @@ class EnvBridge(ManagedNode):
     def _finish_episode(self, request: Any, response: Any) -> None:
         session = self._ready()
         session.require_generation(request.generation)
-        self._interrupt("The episode was finished.")
+        self._interrupt(WiwError(ErrorCode.STALE_GENERATION, "The episode was finished."))
         result = session.finish(
             request.episode_id,
             request.generation,
@@ -189,9 +214,10 @@ class EnvBridge(ManagedNode):
             raise WiwError(ErrorCode.NOT_ACTIVE, "No environment is loaded.")
         return self._session
 
-    def _interrupt(self, why: str) -> None:
-        if self._motion is not None:
-            self._motion.interrupt(WiwError(ErrorCode.STALE_GENERATION, why))
+    def _interrupt(self, why: WiwError) -> None:
+        motion = self._motion
+        if motion is not None:
+            motion.interrupt(why)
 
     def _oracle_backend(self) -> Backend:
         name = self._ready().environment.name
@@ -205,6 +231,15 @@ class EnvBridge(ManagedNode):
 
     def _now_s(self) -> float:
         return float(self.get_clock().now().nanoseconds) * 1e-9
+
+
+def _require_patience(ttl_s: float, reserve_s: float) -> None:
+    if ttl_s - reserve_s < 2 * HEARTBEAT_S:
+        raise WiwError(
+            ErrorCode.BAD_PARAMETER,
+            f"'command_ttl_s' = {ttl_s:g} s less 'hold_reserve_s' = {reserve_s:g} s is shorter than"
+            f" two heartbeats of {HEARTBEAT_S:g} s: the robot would hold all the time.",
+        )
 
 
 def main() -> None:

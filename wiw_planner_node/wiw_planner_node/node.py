@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from wiw_core.contracts import Environment, Recorder, WorldModel
 from wiw_core.decisions import Decision
 from wiw_core.errors import ErrorCode, WiwError
 from wiw_core.loop import Policy, decide, decision_context, run_episode
-from wiw_core.observation import Episode
+from wiw_core.observation import Episode, Observation
 from wiw_core.records import JsonlRecorder, record_path
 from wiw_core.registry import TASKS, Registry
 from wiw_core.rollouts import ModelInfo, Rollout, RolloutRequest
@@ -28,6 +29,7 @@ from wiw_msgs.msg import Decision as DecisionMsg
 from wiw_planner_node.film import filmed
 from wiw_planner_node.pictures import contact_sheet
 from wiw_planner_node.policy import make_policy
+from wiw_planner_node.telling import Teller
 from wiw_ros import convert, qos
 from wiw_ros.action import serve_action
 from wiw_ros.clients import Liveness, Patience, RosEnvironment, RosWorldModel
@@ -73,7 +75,8 @@ PARAMS = (
 
 
 class PlannerNode(ManagedNode):
-    """Offers ``~/run_episode`` and ``~/decide``; publishes ``~/decision`` and ``~/imagination``.
+    """Offers ``~/run_episode`` and ``~/decide``; publishes ``~/decision`` and ``~/imagination``,
+    and of an episode all that replays it, see :class:`wiw_planner_node.telling.Teller`.
 
     It runs :func:`wiw_core.loop.run_episode` unchanged: environment and world model are clients of
     other nodes. One goal at a time; a second one ends with ``BUSY``.
@@ -93,6 +96,7 @@ class PlannerNode(ManagedNode):
         self._films = 0
         self._decisions = self.create_publisher(DecisionMsg, "~/decision", qos.LATCHED)
         self._imagination = self.create_publisher(Image, "~/imagination", qos.LATCHED)
+        self._teller = Teller(self)
         serve_action(self, RunEpisode, "~/run_episode", self._run_episode, self.fail)
         serve_action(self, Decide, "~/decide", self._decide, self.fail)
 
@@ -240,18 +244,36 @@ class PlannerNode(ManagedNode):
 
     def _recorded(
         self, goal: RunEpisode.Goal, policy: Policy
-    ) -> tuple[Environment, Policy, Recorder | None]:
-        """Return what an episode runs with: plain, recorded, or recorded and filmed."""
+    ) -> tuple[Environment, Policy, Recorder]:
+        """Return what an episode runs with: told alone, recorded too, or recorded and filmed."""
         assert self._env is not None
+        begun = partial(self._begun, goal.seed, policy)
         if not self._values["record_dir"]:
-            return self._env, policy, None
+            return self._env, policy, self._teller.episode(begun, None)
         folder = Path(self._values["record_dir"])
-        recorder = JsonlRecorder(folder, config={**self._values, "seed": goal.seed})
+        kept = JsonlRecorder(folder, config={**self._values, "seed": goal.seed})
+        recorder = self._teller.episode(begun, kept)
         if self._films == 0:
             return self._env, policy, recorder
         self._films -= 1
         film = record_path(folder / "film", goal.episode_id).with_suffix("")
         return filmed(film, self._env, policy, recorder)
+
+    def _begun(
+        self, seed: int, policy: Policy, episode: Episode, observation: Observation
+    ) -> convert.Begun:
+        """Return what the decisions of an episode that has just begun will depend on."""
+        assert self._env is not None
+        return convert.Begun(
+            episode,
+            observation,
+            seed,
+            self._env.generation,
+            self._env.name,
+            self._env.actions,
+            policy.imagine.info if policy.imagine is not None else None,
+            self._values,
+        )
 
     def _tell(self, handle: ServerGoalHandle, decision: Decision) -> None:
         message = convert.decision_to_msg(decision)

@@ -35,7 +35,7 @@ JOINTS = _profile(10)
 """joint_states: as robot_state_publisher expects it."""
 
 LATCHED = _profile(1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
-"""observation, decision, imagination: whoever comes late gets the newest."""
+"""observation, decision, imagination, episode, result: whoever comes late gets the newest."""
 
 HEARTBEAT = _profile(32, ReliabilityPolicy.BEST_EFFORT)
 HEARTBEAT.liveliness = LivelinessPolicy.AUTOMATIC
@@ -45,8 +45,14 @@ HEARTBEAT.liveliness_lease_duration = Duration(nanoseconds=400_000_000)
 Within the lease DDS itself tells that a process has ended.
 """
 
+LEASE = _profile(32, ReliabilityPolicy.BEST_EFFORT)
+"""/wiw/robot_lease: as heartbeats, of every bridge in the domain."""
+
 ROLLOUTS = _profile(64)
-"""Action feedback, at both ends: a burst of finished rollouts must not overwrite itself."""
+"""Action feedback at both ends, and imagined: a burst of rollouts must not overwrite itself."""
+
+TURNS = _profile(16)
+"""turn: each is needed to replay a run, so none may overwrite another on its way."""
 
 DIAGNOSTICS = _profile(10)
 """/diagnostics: as the standard tools use it."""

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -61,6 +61,8 @@ class NodeProcess:
         For its parameter file and log.
     parameters : mapping
         As in a ROS parameter file.
+    prefix : sequence of str
+        A command that becomes the node, such as ``("ip", "netns", "exec", "robot")``.
     """
 
     def __init__(
@@ -71,6 +73,7 @@ class NodeProcess:
         name: str = "",
         namespace: str = "",
         log_level: str = "info",
+        prefix: Sequence[str] = (),
     ) -> None:
         label = name or module.replace(".", "_")
         file = folder / f"{label}.yaml"
@@ -81,7 +84,9 @@ class NodeProcess:
         self._log = folder / f"{label}.log"
         with self._log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", module, *arguments], stdout=log, stderr=subprocess.STDOUT
+                [*prefix, sys.executable, "-m", module, *arguments],
+                stdout=log,
+                stderr=subprocess.STDOUT,
             )
 
     @property

@@ -80,19 +80,26 @@ class FakeReviser:
         What goes wrong, of :data:`REVISER_FAULTS`.
     frames : str
         Which imagined frames it claims to look at: ``"none"``, ``"last"`` or ``"all"``.
+    stop_after : int
+        Decisions after which it says ``STOP``; 0: it never does.
     """
 
     frames: FramesWanted
 
-    def __init__(self, fault: str = "none", frames: FramesWanted = "last") -> None:
+    def __init__(
+        self, fault: str = "none", frames: FramesWanted = "last", stop_after: int = 0
+    ) -> None:
         self._fault = chosen_fault(fault, REVISER_FAULTS)
         self.frames = frames
+        self._stop_after = stop_after
 
     def reset(self, episode: Episode) -> None:
         """Nothing to forget."""
 
     def glance(self, context: DecisionContext) -> Decision | None:
-        """Answer at the last decision of a task that wants a label."""
+        """Stop when it is to; answer at the last decision of a task that wants a label."""
+        if self._stop_after and context.index >= self._stop_after:
+            return Decision(DecisionKind.STOP)
         if not context.episode.labels or context.index < context.episode.budget - 1:
             return None
         return Decision(DecisionKind.ANSWER, answer=context.episode.labels[0], confidence=0.5)

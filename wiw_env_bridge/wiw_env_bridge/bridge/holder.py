@@ -5,8 +5,6 @@ from __future__ import annotations
 import threading
 import time
 
-from rclpy.node import Node
-
 from wiw_msgs.msg import Heartbeat
 from wiw_ros.ears import Ears
 from wiw_ros.qos import HEARTBEAT
@@ -19,16 +17,11 @@ class HolderWatch:
     silence: a bridge that cannot hear must not move.
     """
 
-    def __init__(self, node: Node) -> None:
+    def __init__(self, ears: Ears) -> None:
         self._heard = threading.Condition()
         self._last: dict[str, tuple[float, int]] = {}
         self._lives: dict[str, int] = {}
-        self._ears = Ears(node)
-        self._ears.node.create_subscription(Heartbeat, "heartbeat", self._beat, HEARTBEAT)
-
-    def close(self) -> None:
-        """Stop listening."""
-        self._ears.close()
+        ears.node.create_subscription(Heartbeat, "heartbeat", self._beat, HEARTBEAT)
 
     def wait(self, name: str, timeout_s: float, fresh_s: float) -> bool:
         """Wait for a beat of ``name`` not older than ``fresh_s``; False if none comes in time."""

@@ -17,6 +17,7 @@ from wiw_core.errors import ErrorCode, WiwError
 from wiw_core.plans import Plan
 from wiw_env_bridge.bridge.holder import HolderWatch
 from wiw_env_bridge.bridge.session import Session
+from wiw_env_bridge.bridge.supervision import Supervision
 from wiw_env_bridge.bridge.topics import Topics
 from wiw_msgs.action import ExecutePlan
 from wiw_ros import convert
@@ -38,7 +39,9 @@ class Motion:
     Parameters
     ----------
     ttl_s : float
-        Seconds of silence of the holder after which the robot holds (steady clock).
+        Seconds of silence of the holder after which the robot must be still (steady clock).
+    reserve_s : float
+        How long before that the hold is sent: a robot needs time to obey.
     allow_unattended : bool
         Whether a goal may name no holder.
     """
@@ -49,11 +52,14 @@ class Motion:
         session: Session,
         topics: Topics,
         watch: HolderWatch,
+        supervision: Supervision,
         ttl_s: float,
+        reserve_s: float,
         allow_unattended: bool,
     ) -> None:
         self._node, self._session, self._topics, self._watch = node, session, topics, watch
-        self._ttl_s, self._allow_unattended = ttl_s, allow_unattended
+        self._supervision, self._allow_unattended = supervision, allow_unattended
+        self._ttl_s, self._patience_s = ttl_s, ttl_s - reserve_s
         self._busy = threading.Lock()
         self._why: WiwError | None = None
 
@@ -91,6 +97,13 @@ class Motion:
         plan = _prefix(convert.plan_from_msg(goal.plan), goal.prefix_length)
         self._require_holder(goal.holder)
         lives = self._watch.lives(goal.holder)
+        self._supervision.admit(
+            plan,
+            goal.episode_id,
+            goal.holder,
+            lambda: self._session.check(goal.episode_id, goal.generation, plan),
+            lambda: self._reason_to_hold(handle, lives),
+        )
         steps: queue.SimpleQueue[Transition | None] = queue.SimpleQueue()
         drive = self._session.worker.submit(lambda: self._drive(goal, plan, steps))
         drive.add_done_callback(lambda _: steps.put(None))
@@ -156,12 +169,13 @@ class Motion:
             return WiwError(ErrorCode.CANCELLED, "The motion was cancelled.")
         if not self._node.is_active:
             return WiwError(ErrorCode.NOT_ACTIVE, "The bridge was deactivated in motion.")
-        if not holder:
-            return None
+        forbidden = self._supervision.reason()
+        if forbidden is not None or not holder:
+            return forbidden
         if self._watch.lives(holder) != lives:
             return WiwError(ErrorCode.COMMAND_LOST, f"'{holder}' restarted while the robot moved.")
         silence_s = self._watch.silence_s(holder)
-        if silence_s >= self._ttl_s:
+        if silence_s >= self._patience_s:
             return WiwError(
                 ErrorCode.COMMAND_LOST, f"'{holder}' has been silent for {silence_s:.2f} s."
             )
@@ -211,7 +225,7 @@ class Motion:
                     "Name the node whose heartbeat keeps the motion alive.",
                 )
             return
-        if not self._watch.wait(holder, self._ttl_s + DISCOVERY_S, self._ttl_s):
+        if not self._watch.wait(holder, self._ttl_s + DISCOVERY_S, self._patience_s):
             raise WiwError(
                 ErrorCode.COMMAND_LOST,
                 f"No heartbeat of the holder '{holder}' is heard; nothing was moved.",
@@ -225,6 +239,9 @@ class Motion:
         self._why = None
         try:
             self._node.require_active()
+            forbidden = self._supervision.reason()
+            if forbidden is not None:
+                raise forbidden
             yield
         finally:
             self._busy.release()

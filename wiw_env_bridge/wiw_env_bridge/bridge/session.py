@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, wait
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from typing import TypeVar
@@ -11,12 +13,14 @@ from wiw_core.contracts import Environment
 from wiw_core.decisions import EpisodeResult, Transition
 from wiw_core.errors import ErrorCode, WiwError, describe
 from wiw_core.observation import Episode, Observation
-from wiw_core.plans import Plan
+from wiw_core.plans import Plan, check_plan
+from wiw_env_bridge.bridge.abilities import Checkable
 from wiw_ros.worker import Worker
 
 RESET_S = 120.0
 ANSWER_S = 30.0
 """Longest time an environment may take to reset, and to answer anything else."""
+_POLL_S = 0.02
 
 T = TypeVar("T")
 
@@ -67,9 +71,20 @@ class Session:
             )
 
     def reset(
-        self, task: str, episode_id: str, generation: int
+        self,
+        task: str,
+        episode_id: str,
+        generation: int,
+        forbidden: Callable[[], WiwError | None] = lambda: None,
     ) -> tuple[Episode, Observation, bool]:
-        """Close any open episode and begin this one; older generations are refused from now on."""
+        """Close any open episode and begin this one; older generations are refused from now on.
+
+        A robot may turn to look around: as soon as ``forbidden`` gives a reason it is held, and
+        that reason is raised.
+        """
+        why = forbidden()
+        if why is not None:
+            raise why
         self._generation = generation
 
         def begin() -> tuple[Episode, Observation, bool]:
@@ -78,7 +93,18 @@ class Session:
             self._open, self._closed = _Open(episode, generation), None
             return episode, self.stamped(observation), done
 
-        return self._call(begin, RESET_S)
+        return self._call(begin, RESET_S, forbidden)
+
+    def check(self, episode_id: str, generation: int, plan: Plan) -> None:
+        """Raise what is already known to be wrong with a plan; nothing moves."""
+
+        def check() -> None:
+            self._required(episode_id, generation)
+            check_plan(plan, self.environment.actions)
+            if isinstance(self.environment, Checkable):
+                self.environment.check(plan)
+
+        self._call(check)
 
     def act(
         self, episode_id: str, generation: int, plan: Plan, observe: bool
@@ -147,12 +173,40 @@ class Session:
             )
         return self._open
 
-    def _call(self, job: Callable[[], T], timeout_s: float = ANSWER_S) -> T:
+    def _call(
+        self,
+        job: Callable[[], T],
+        timeout_s: float = ANSWER_S,
+        forbidden: Callable[[], WiwError | None] | None = None,
+    ) -> T:
         def guarded() -> T:
             with _failures():
                 return job()
 
-        return self.worker.call(guarded, timeout_s)
+        if forbidden is None:
+            return self.worker.call(guarded, timeout_s)
+        future = self.worker.submit(guarded)
+        why = self._hold_if(forbidden, future, timeout_s)
+        if why is not None:
+            raise why
+        return future.result()
+
+    def _hold_if(
+        self, forbidden: Callable[[], WiwError | None], job: Future[T], timeout_s: float
+    ) -> WiwError | None:
+        """Wait for a job's end; return why it had to be held meanwhile, or that it is late."""
+        end, why = time.monotonic() + timeout_s, None
+        while not wait([job], timeout=_POLL_S).done:
+            why = why or forbidden()
+            if why is not None:
+                self.environment.hold()
+            if time.monotonic() > end:
+                job.cancel()
+                return WiwError(
+                    ErrorCode.ENVIRONMENT_UNRESPONSIVE,
+                    f"The environment did not answer within {timeout_s:g} s.",
+                )
+        return why or forbidden()
 
 
 @contextmanager

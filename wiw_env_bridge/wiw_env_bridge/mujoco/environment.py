@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from wiw_core.decisions import EpisodeResult, Transition, episode_status
+from wiw_core.decisions import EpisodeResult, Transition
 from wiw_core.errors import ErrorCode, WiwError, unknown_name
 from wiw_core.geometry import Pose2
 from wiw_core.observation import Episode, Observation, Projection, Rgb, View
@@ -19,6 +19,7 @@ from wiw_env_bridge.mujoco.apartment import Layout
 from wiw_env_bridge.mujoco.cameras import camera_pose
 from wiw_env_bridge.mujoco.goals import TASKS, Goal, make_goal
 from wiw_env_bridge.mujoco.renderer import Renderer
+from wiw_env_bridge.mujoco.verdict import judge, spent
 
 VIEWS = ("front", "panorama")
 """The cameras of the robot."""
@@ -149,31 +150,15 @@ class MujocoEnvironment:
         episode = self._episode()
         self.hold()
         self._open = None
-        record, state = episode.record, self._state
-        spent = decisions >= TASKS[record.task].budget or _spent(episode.goal, state)
-        success = fault == ErrorCode.OK and episode.goal.succeeded(state.pose, answer)
-        return EpisodeResult(
-            task=record.task,
-            episode_id=record.id,
-            seed=record.seed,
-            status=episode_status(
-                success,
-                ErrorCode(fault),
-                truncated=spent and episode.goal.wants_more(answer),
-            ),
-            success=success,
-            code=ErrorCode(fault),
-            message=message,
-            decisions=decisions,
-            actions=state.step,
-            collisions=state.collisions,
-            path_m=state.path_m,
-            shortest_m=record.shortest_m or math.nan,
-            shortest_actions=record.shortest_actions,
-            final_distance_m=episode.goal.distance_m(state.pose),
-            answer=answer,
-            confidence=confidence,
-            score=episode.goal.score(answer),
+        return judge(
+            episode.record,
+            episode.goal,
+            self._state,
+            decisions,
+            answer,
+            confidence,
+            ErrorCode(fault),
+            message,
         )
 
     def hold(self) -> None:
@@ -236,7 +221,7 @@ class MujocoEnvironment:
             motion = plan_motion(episode.layout.grid, before.pose, action)
             progress = self._move(episode, motion)
             after = before.after(motion, progress)
-            done = episode.goal.reached(after.pose) or _spent(episode.goal, after)
+            done = episode.goal.reached(after.pose) or spent(episode.goal, after)
             self._state = replace(after, done=done)
             last = index == len(plan) - 1 or self._state.done or self._halt.is_set()
             yield Transition(
@@ -296,11 +281,6 @@ class MujocoEnvironment:
 def _odom(episode: _OpenEpisode, pose: Pose2) -> Pose2:
     """Return ``T_odom_base``; odom begins where the episode does."""
     return episode.record.start.inverse() * pose
-
-
-def _spent(goal: Goal, state: AgentState) -> bool:
-    """Tell whether the episode has used up its actions."""
-    return 0 < goal.max_actions <= state.step
 
 
 def _check_sizes(height: int, width: int, front: int, action_seconds: float) -> None:

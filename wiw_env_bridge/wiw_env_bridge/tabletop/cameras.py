@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
+import mujoco
 import numpy as np
 
 from wiw_core.cameras import pinhole
@@ -14,10 +16,29 @@ from wiw_core.geometry import Array
 from wiw_core.observation import Rgb, View
 from wiw_env_bridge.mujoco.canvas import Canvas, GlThread
 from wiw_env_bridge.tabletop import panda
-from wiw_env_bridge.tabletop.table import Table
+from wiw_env_bridge.tabletop.scene import TableScene
 
 MAX_SIZE = 2048
 """Greatest height and width of a picture in pixels."""
+
+
+class Drawn(Protocol):
+    """What a picture is taken of: a table, or a copy of its state."""
+
+    @property
+    def scene(self) -> TableScene:
+        """What knows the colours."""
+        ...
+
+    @property
+    def model(self) -> mujoco.MjModel:
+        """What there is."""
+        ...
+
+    @property
+    def data(self) -> mujoco.MjData:
+        """Where it is."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -38,7 +59,7 @@ class Camera:
     fov_rad: float
     body: str = ""
 
-    def pose(self, table: Table) -> Array:
+    def pose(self, table: Drawn) -> Array:
         """Return ``T_base_camera``, (4, 4)."""
         if not self.body:
             return self.T_body_camera.copy()
@@ -96,9 +117,9 @@ class TableRenderer:
         self.size = size
         self._thread = GlThread((size, size))
         self._canvas: Canvas | None = None
-        self._table: Table | None = None
+        self._table: Drawn | None = None
 
-    def open(self, table: Table) -> None:
+    def open(self, table: Drawn) -> None:
         """From now on draw this table."""
         self._thread.run(lambda: self._open(table))
 
@@ -123,7 +144,7 @@ class TableRenderer:
         """Free the GL context and end the thread; idempotent."""
         self._thread.close(self._drop)
 
-    def _open(self, table: Table) -> None:
+    def _open(self, table: Drawn) -> None:
         self._drop()
         self._canvas = Canvas(table.model, table.data, self._thread.buffer_hw)
         self._table = table
@@ -133,7 +154,7 @@ class TableRenderer:
             self._canvas.close()
         self._canvas = self._table = None
 
-    def _now(self) -> tuple[Canvas, Table]:
+    def _now(self) -> tuple[Canvas, Drawn]:
         """Return the canvas with everything where it is now."""
         canvas, table = self._canvas, self._table
         if canvas is None or table is None:

@@ -17,7 +17,8 @@ FINGER_M_S = 0.1
 """Speed of each finger."""
 _PEAK_SPEED, _PEAK_ACCELERATION = 1.875, 5.7735
 """Of the minimum-jerk profile over unit length in unit time."""
-_LEAD_S: Array = np.array(panda.DAMPING) / np.array(panda.STIFFNESS)
+LEAD_S: Array = np.array(panda.DAMPING) / np.array(panda.STIFFNESS)
+"""Lag of each joint's damped servo: a command leads by so much, (7,)."""
 
 
 def commands(path: Array, length_m: float, step_s: float) -> Array:
@@ -48,7 +49,7 @@ def commands(path: Array, length_m: float, step_s: float) -> Array:
     angles = np.stack([np.interp(progress, knots, path[:, k]) for k in range(7)], axis=1)
     rates = np.gradient(angles, step_s, axis=0) if count > 1 else np.zeros_like(angles)
     rates[-1] = 0.0
-    return np.asarray(angles + _LEAD_S * rates)
+    return np.asarray(angles + LEAD_S * rates)
 
 
 def _duration(length: float, speed: float, acceleration: float) -> float:

@@ -108,6 +108,11 @@ class Table:
         return tuple(zip(names, (float(q) for q in self.data.qpos[self._q])))
 
     @property
+    def rates(self) -> Array:
+        """Rates of the joints in the order of :attr:`joints`, (9,): rad/s and m/s."""
+        return np.asarray(self.data.qvel[self._v])
+
+    @property
     def gripper(self) -> float:
         """Real opening of the gripper, 0 to 1."""
         gap = float(self.data.qpos[self._q[7:]].mean()) / panda.OPEN_M
@@ -143,7 +148,7 @@ class Table:
         path = self._kinematics.straight(here, goal)
         if path is None:
             return Outcome(code=ErrorCode.NO_PATH)
-        run = _Run(self, pace)
+        run = Run(self, pace)
         length = float(np.linalg.norm(goal[:3, 3] - self.data.site_xpos[self._tool]))
         arm = commands(path, length, STEP_S)
         rows = np.column_stack([arm, np.full(len(arm), self.data.ctrl[7])])
@@ -154,8 +159,28 @@ class Table:
             if not done:
                 self._brake()
         self.refresh()
-        self._require_sound()
+        self.require_sound()
         return Outcome(run.path_m, run.collided, stopped=run.stopped)
+
+    def seize(self) -> bool:
+        """Hold what both pads touch now, if it can be held; the fingers then stay where they are.
+
+        The fingers must have come to rest. Returns whether something is held.
+        """
+        self.refresh()
+        if self._grasp.seize():
+            # The weld holds: squeezing on would only fight it.
+            self.data.ctrl[7] = self.data.qpos[self._q[7]]
+        return bool(self._grasp.held)
+
+    def release(self) -> None:
+        """Let go of what is held."""
+        self._grasp.release()
+
+    def stay(self) -> None:
+        """Tell the arm's and the gripper's servos to hold the present angles."""
+        self.data.ctrl[:7] = self.data.qpos[self._arm_q]
+        self.data.ctrl[7] = self.data.qpos[self._q[7]]
 
     def progress(self) -> float:
         """Return how near the goal is, 0 to 1."""
@@ -191,15 +216,15 @@ class Table:
         data = self.data
         data.qpos[self._arm_q] = data.ctrl[:7] = READY_RAD
         data.qpos[self._q[7:]] = data.ctrl[7] = panda.OPEN_M
-        _Run(self, never).settle()
+        Run(self).settle()
         data.time = 0.0
         self.refresh()
 
-    def _grip(self, run: _Run, opened: bool) -> bool:
+    def _grip(self, run: Run, opened: bool) -> bool:
         """Move the fingers; then hold what is between them. False if it was stopped."""
         data = self.data
         if opened:
-            self._grasp.release()
+            self.release()
         start, goal = float(data.qpos[self._q[7]]), panda.OPEN_M if opened else 0.0
         count = max(1, round(abs(goal - start) / (FINGER_M_S * STEP_S)))
         rows = np.tile(data.ctrl, (count, 1))
@@ -207,12 +232,11 @@ class Table:
         if not (run.follow(rows) and run.settle(_CLOSE_S)):
             return False
         self.opened = opened
-        self.refresh()
-        if not opened and self._grasp.seize():
-            data.ctrl[7] = data.qpos[self._q[7]]  # the weld holds: squeezing on would only fight it
+        if not opened:
+            self.seize()
         return True
 
-    def _require_sound(self) -> None:
+    def require_sound(self) -> None:
         """Raise if MuJoCo met numbers that are not finite: it then starts over without a word."""
         if any(self.data.warning[kind].number for kind in _BREAKDOWNS):
             raise WiwError(
@@ -223,23 +247,39 @@ class Table:
 
     def _brake(self) -> None:
         """Stop where the arm is: the servos are told the present angles, and damp what moves."""
-        data = self.data
-        data.ctrl[:7] = data.qpos[self._arm_q]
-        data.ctrl[7] = data.qpos[self._q[7]]
-        _Run(self, never).settle(_BRAKE_S)
+        self.stay()
+        Run(self).settle(_BRAKE_S)
 
 
-class _Run:
-    """Steps the physics, and sees what happens meanwhile."""
+class Run:
+    """Steps the physics, and sees what happens meanwhile.
 
-    def __init__(self, table: Table, pace: Pace) -> None:
+    Attributes
+    ----------
+    path_m : float
+        Metres that the tool has travelled.
+    collided : bool
+        The arm pressed too hard against something while the torques were watched.
+    stopped : bool
+        ``pace`` told it to stop.
+    """
+
+    def __init__(self, table: Table, pace: Pace = never) -> None:
         self._table, self._pace = table, pace
         self.path_m, self.collided, self.stopped = 0.0, False, False
         self._over = False
         self._place = table.data.site_xpos[table._tool].copy()
 
     def follow(self, rows: Array, *, watch_torque: bool = False) -> bool:
-        """Give the servos a row per step; False if the arm had to stop."""
+        """Give the servos a row per step; False if the arm had to stop.
+
+        Parameters
+        ----------
+        rows : (T, 8) float64
+            What the seven joints (rad) and one finger (m) are told.
+        watch_torque : bool
+            An external torque above ``panda.Link.trip_nm`` that lasts two ticks is a collision.
+        """
         data = self._table.data
         for start in range(0, len(rows), TICK):
             for row in rows[start : start + TICK]:

@@ -1,0 +1,98 @@
+"""``wiw replay``: would the policy decide the same again?"""
+
+from __future__ import annotations
+
+import sys
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from wiw import policies
+
+if TYPE_CHECKING:
+    from wiw.recording.replay import Replayed
+
+EPILOG = (
+    "Examples: `wiw replay runs/bags/kitchen` · `wiw replay runs/bags/kitchen --explore --wm warp`"
+    " · `wiw replay runs/bags/kitchen --explore --policy wide=::candidates=8`"
+)
+console = Console(width=None if sys.stdout.isatty() else 160, highlight=False)
+
+
+def replay(
+    recording: Annotated[Path, typer.Argument(help="Folder of the recording.")],
+    wm: Annotated[
+        str,
+        typer.Option(
+            "--wm",
+            help="recorded (what was imagined then), none, or an arm of wiw eval. If absent: what"
+            " was imagined, if that was recorded, else the same model.",
+        ),
+    ] = "",
+    policy: Annotated[
+        str, typer.Option(help=f"Instead of the recorded policy: {policies.HELP}")
+    ] = "",
+    explore: Annotated[
+        bool, typer.Option("--explore", help="Differences are the answer, not a failure.")
+    ] = False,
+    tolerance: Annotated[
+        float, typer.Option(min=0.0, help="By how much scores may differ, as a share.")
+    ] = 1e-4,
+) -> None:
+    """Take every recorded decision again, on the same observations, and compare.
+
+    No robot, simulator or ROS graph is needed. The same policy and world model must decide the
+    same: exit code 1 if they do not, or if the recording lacks a turn. With --explore another
+    policy or world model says what it would have decided.
+    """
+    from wiw.recording.replay import Replay
+
+    with closing(Replay(recording, wm, policy, tolerance)) as replayed:
+        done = []
+        for episode in replayed.episodes():
+            _tell(episode)
+            done.append(episode)
+    console.print(_table(done))
+    decisions = sum(len(e.decisions) for e in done)
+    different = sum(len(e.different) for e in done)
+    missing = sum(e.missing for e in done)
+    console.print(
+        f"{decisions - different} of {decisions} decisions are the same"
+        + (f"; {missing} turns are not in the recording" if missing else ""),
+        soft_wrap=True,
+    )
+    failed = bool(different or missing or not decisions)
+    raise typer.Exit(failed and not explore)
+
+
+def _tell(episode: Replayed) -> None:
+    for decision in episode.different:
+        console.print(
+            f"{episode.episode.id}, decision {decision.recorded.index}: {decision.difference}",
+            markup=False,
+            soft_wrap=True,
+        )
+
+
+def _table(done: list[Replayed]) -> Table:
+    table = Table(box=None, pad_edge=False)
+    for title in ("episode", "task", "ended", "decisions", "same", "missing", "first difference"):
+        table.add_column(title, justify="right" if title in ("decisions", "same") else "left")
+    for each in done:
+        result = each.episode.result
+        different = each.different
+        first = f"{different[0].recorded.index}: {different[0].difference}" if different else ""
+        table.add_row(
+            each.episode.id,
+            each.episode.begun.episode.task,
+            result.status.name.lower().replace("_", " ") if result else "not in the recording",
+            str(len(each.decisions)),
+            str(len(each.decisions) - len(different)),
+            str(each.missing or ""),
+            first,
+        )
+    return table

@@ -1,0 +1,1 @@
+"""Recordings of runs: making them, reading them, replaying them, exporting them."""

@@ -1,0 +1,222 @@
+"""A whole robot under a whole planner: four real nodes in four real processes, and a watcher."""
+
+from __future__ import annotations
+
+import itertools
+import signal
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from graph import FAKES, MODULES, Graph
+from invariants import Fault, Limits
+from watcher import Watcher, closings
+
+from wiw_core.errors import ErrorCode
+from wiw_env_bridge.robot.profile import FOLDER
+from wiw_msgs.srv import InjectFault
+from wiw_ros.testing import NodeProcess
+
+EPISODES = ("ignav-val-048", "ignav-val-053")
+"""They begin with more than 3 m of free floor ahead; two, so that neighbours differ by name."""
+SPEED_M_S, TURN_RAD_S = 0.25, 1.0
+TTL_S = 0.5
+PROFILE = "safety_base.yaml"
+ROBOT: dict[str, Any] = {
+    "kind": "base",
+    "front_size": 64,
+    "panorama_height": 48,
+    "panorama_width": 96,
+    "camera_hz": 10.0,
+}
+
+
+def profile(folder: Path, **sections: Mapping[str, Any]) -> Path:
+    """Write the simulated base's profile, slower and less patient, and return where."""
+    given = yaml.safe_load((FOLDER / "simulated_base.yaml").read_text())
+    quick: dict[str, dict[str, Any]] = {
+        "base": {"speed_m_s": SPEED_M_S, "turn_rad_s": TURN_RAD_S},
+        "timing": {"settle_s": 0.15, "reacquire_s": 0.5},
+    }
+    for section, values in (*quick.items(), *sections.items()):
+        given[section] = {**given.get(section, {}), **values}
+    path = folder / PROFILE
+    path.write_text(yaml.safe_dump(given))
+    return path
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How an episode ended, and how long the robot went on moving after its fault."""
+
+    code: int
+    message: str
+    status: int
+    hold_s: float
+
+
+class RobotGraph(Graph):
+    """The simulated base, its bridge, a world-model node and a planner that drives straight on.
+
+    An episode is one decision: four times ``forward``, some four seconds of motion.
+
+    Parameters
+    ----------
+    sections : mapping
+        What the robot's profile has other than the shipped one.
+    """
+
+    modules: Mapping[str, str] = {
+        "simulated_robot": "wiw_env_bridge.simulated_robot.node",
+        **MODULES,
+    }
+
+    def __init__(self, domain: int, folder: Path, **sections: Mapping[str, Any]) -> None:
+        super().__init__(domain, folder)
+        path = profile(folder, **sections)
+        self.defaults = {
+            **FAKES,
+            "simulated_robot": ROBOT,
+            "env_bridge": {
+                "environment": "robot",
+                "environment_parameters": [f"profile={path}"],
+                "command_ttl_s": TTL_S,
+            },
+            "planner_node": {
+                **FAKES["planner_node"],
+                "horizon": 4,
+                "execute": 4,
+                "reviser_parameters": ["stop_after=1"],
+            },
+        }
+        by_velocity = sections.get("base", {}).get("interface") == "cmd_vel"
+        self.robot_actions = () if by_velocity else ("drive_on_heading", "spin")
+        plans = "env_bridge/execute_plan"
+        groups = ((plans,), self.robot_actions) if self.robot_actions else ((plans,),)
+        limits = Limits(SPEED_M_S * 1.2, TURN_RAD_S * 1.2, goals=groups, plans=plans)
+        self.watcher = Watcher(self.probe, limits, self.robot_actions)
+        self._next = itertools.count()
+
+    def until_active(self, name: str) -> None:
+        """Wait until the node works; a robot's driver is not managed."""
+        if name == "simulated_robot":
+            self.inject("")
+        else:
+            super().until_active(name)
+
+    def inject(self, fault: str, value: float = 0.0, duration_s: float = 0.0) -> None:
+        """Make the robot misbehave; ``""`` mends it."""
+        request = InjectFault.Request(fault=fault, value=value, duration_s=duration_s)
+        reply = self.probe.call(InjectFault, "simulated_robot/inject", request)
+        assert reply.code == ErrorCode.OK, reply.message
+
+    @contextmanager
+    def injected(self, fault: str, value: float = 0.0) -> Iterator[None]:
+        """Inject a fault, and mend the robot at the end."""
+        self.inject(fault, value)
+        try:
+            yield
+        finally:
+            self.inject("")
+
+    @contextmanager
+    def stopped(self, name: str) -> Iterator[None]:
+        """Freeze a node's process, and let it go on at the end."""
+        process = self.nodes[name].process
+        process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            if process.poll() is None:
+                process.send_signal(signal.SIGCONT)
+
+    def closing(self, name: str, number: int = signal.SIGTERM) -> int:
+        """Send a node a signal and return its exit code."""
+        return self.nodes[name].stop(number)
+
+    def begin(self) -> Episode:
+        """Send the next episode and return it."""
+        return Episode(self, next(self._next))
+
+    def driving(self) -> Episode:
+        """Send the next episode and return it once the robot moves."""
+        episode = self.begin()
+        episode.until_driving()
+        return episode
+
+    def works(self) -> bool:
+        """Run one more episode until the robot moves, and cancel it: nothing is stuck."""
+        episode = self.driving()
+        fault = self.watcher.fault("cancel", TTL_S)
+        self.probe.cancel(episode.handle)
+        ended = episode.end(fault)
+        assert ended.code == ErrorCode.ABORTED_BY_USER, f"{ended.code}: {ended.message}"
+        self.keeps_every_promise()
+        return True
+
+    def keeps_every_promise(self) -> bool:
+        """Whether the watcher has nothing to say; its trace begins anew."""
+        found = self.watcher.violations()
+        self.watcher.forget()
+        assert not found, "\n".join(f"{v.rule}: {v.sentence}" for v in found)
+        return True
+
+    def close(self) -> None:
+        """End every process, the bridge before the robot."""
+        for name in reversed(list(self.nodes)):
+            self.nodes[name].__exit__()
+        self.watcher.close()
+        super().close()
+
+
+class Episode:
+    """One episode under way."""
+
+    def __init__(self, graph: RobotGraph, number: int) -> None:
+        self.id = EPISODES[number % len(EPISODES)]
+        self.key = f"{number}:{self.id}"
+        self._graph = graph
+        self._bridge: NodeProcess = graph.nodes["env_bridge"]
+        self._said = len(self._bridge.output)
+        graph.watcher.begun(self.key)
+        self.handle = graph.send("ignav", self.id, number)
+        self._result = self.handle.get_result_async()  # asked for while somebody can answer
+
+    def until_driving(self) -> None:
+        """Wait until motion is commanded; an episode that ends before is an error."""
+        watcher, probe = self._graph.watcher, self._graph.probe
+        probe.until(lambda: watcher.moving or self._result.done(), 30.0, "the robot drives")
+        if not watcher.moving:
+            result = self._result.result().result
+            raise AssertionError(f"it never drove: {result.code}: {result.message}")
+
+    def end(self, fault: Fault | None = None, timeout_s: float = 30.0) -> Ended:
+        """Wait for the planner's result; note it, and what the bridge has closed by itself."""
+        result = self._graph.probe.wait(self._result, timeout_s, "the episode's result").result
+        status = int(result.result.status)
+        self._graph.watcher.closed(self.key, "planner", status, result.code, result.message)
+        self._closed_by_bridge()
+        return self._ended(result.code, result.message, status, fault)
+
+    def abandoned(self, fault: Fault, timeout_s: float = 10.0) -> Ended:
+        """Wait until the bridge closes an episode whose planner is no more."""
+        self._graph.probe.until(
+            lambda: bool(closings(self._bridge, self.id, self._said)),
+            timeout_s,
+            "the bridge closes the episode",
+        )
+        status, code, message = self._closed_by_bridge()[-1]
+        return self._ended(code, message, status, fault)
+
+    def _closed_by_bridge(self) -> list[tuple[int, int, str]]:
+        found = closings(self._bridge, self.id, self._said)
+        for status, code, message in found:
+            self._graph.watcher.closed(self.key, "bridge", status, code, message)
+        return found
+
+    def _ended(self, code: int, message: str, status: int, fault: Fault | None) -> Ended:
+        held = self._graph.watcher.hold_s(fault) if fault is not None else 0.0
+        return Ended(int(code), message, status, held)

@@ -1,0 +1,114 @@
+"""Where the joints are: the newest word on each, by its name."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from sensor_msgs.msg import JointState
+
+from wiw_core.errors import ErrorCode, WiwError
+from wiw_core.geometry import Array
+from wiw_env_bridge.robot.gate import Input, Limits, check_fresh, check_reading
+from wiw_env_bridge.robot.link import Heard, RobotLink
+
+_KEPT = 16
+"""Messages looked through for a joint: arm and gripper may speak in turns on one topic."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Joint positions (n,) in rad or m, and when the oldest of them was measured (ROS time)."""
+
+    positions: Array
+    stamp_s: float
+    age_s: float
+
+
+class JointReader:
+    """Reads ``sensor_msgs/JointState`` by name, never by index; thread-safe.
+
+    Parameters
+    ----------
+    age_s : float
+        Older positions are stale.
+    limits : Limits
+        How far a stamp may lie in the future.
+    """
+
+    def __init__(self, link: RobotLink, topic: str, age_s: float, limits: Limits) -> None:
+        self._link, self._age_s, self._limits = link, age_s, limits
+        self.stream = link.listen(JointState, topic, keep=_KEPT, depth=10)
+
+    def wait(self, names: Sequence[str], timeout_s: float) -> None:
+        """Wait until every joint has been heard of; raises ``STALE_OBSERVATION`` naming it."""
+
+        def complete() -> bool | None:
+            return True if self._missing(names) is None else None
+
+        self._link.until(complete, timeout_s, lambda: None)
+        missing = self._missing(names)
+        if missing is None:
+            return
+        known = sorted({name for heard in self.stream.heard() for name in heard.message.name})
+        raise WiwError(
+            ErrorCode.STALE_OBSERVATION,
+            f"'{self.stream.topic}' says nothing of the joint '{missing}'"
+            f" (it tells of: {', '.join(known) or 'nothing'}).",
+            "Is the joint state broadcaster running, and is the profile's robot this one?",
+        )
+
+    def read(self, names: Sequence[str]) -> Reading:
+        """Return where these joints are now.
+
+        Raises
+        ------
+        WiwError
+            ``STALE_OBSERVATION`` if one is not told of, too old, or not a number.
+        """
+        found = [self._find(name) for name in names]
+        for name, entry in zip(names, found):
+            if entry is None:
+                self._missing_now(name)
+        entries = [entry for entry in found if entry is not None]
+        ages = [self._age(heard) for heard, _ in entries]
+        worst = {max(ages), min(ages)}  # too old, or from the future
+        check_fresh([Input(self.stream.topic, age, self._age_s) for age in worst], self._limits)
+        positions = [position for _, position in entries]
+        check_reading(self.stream.topic, positions)
+        stamp_s = min(heard.stamp_s for heard, _ in entries)
+        return Reading(np.array(positions), stamp_s, max(ages))
+
+    def history(self, names: Sequence[str], since_s: float) -> Array:
+        """Return the positions (T, n) of messages with all these joints since a steady instant."""
+        rows = [
+            [message.position[list(message.name).index(name)] for name in names]
+            for heard in self.stream.heard()
+            if heard.arrived_s >= since_s and _has_all(message := heard.message, names)
+        ]
+        return np.array(rows).reshape(-1, len(names))
+
+    def _find(self, name: str) -> tuple[Heard[JointState], float] | None:
+        for heard in reversed(self.stream.heard()):
+            message = heard.message
+            if name in message.name and len(message.position) == len(message.name):
+                return heard, float(message.position[list(message.name).index(name)])
+        return None
+
+    def _missing(self, names: Sequence[str]) -> str | None:
+        return next((name for name in names if self._find(name) is None), None)
+
+    def _missing_now(self, name: str) -> None:
+        check_fresh([Input(self.stream.topic, self.stream.age_s(), self._age_s)], self._limits)
+        self.wait([name], 0.0)
+
+    def _age(self, heard: Heard[JointState]) -> float:
+        """Return the age by stamp or by arrival, whichever is greater; a future stamp's is kept."""
+        by_stamp = self._link.now_s() - heard.stamp_s
+        return by_stamp if by_stamp < 0.0 else max(by_stamp, time.monotonic() - heard.arrived_s)
+
+
+def _has_all(message: JointState, names: Sequence[str]) -> bool:
+    return len(message.position) == len(message.name) and set(names) <= set(message.name)
