@@ -16,6 +16,7 @@ from invariants import Fault, Limits
 from watcher import Watcher, closings
 
 from wiw_core.errors import ErrorCode
+from wiw_core.plans import FORWARD_M
 from wiw_env_bridge.robot.profile import FOLDER
 from wiw_msgs.srv import InjectFault
 from wiw_ros.testing import NodeProcess
@@ -65,19 +66,32 @@ class RobotGraph(Graph):
 
     Parameters
     ----------
+    planner : mapping
+        Parameters of the planner other than that.
+    sim_time : bool
+        Every node follows ``/clock``.
     sections : mapping
         What the robot's profile has other than the shipped one.
     """
 
+    action_s = FORWARD_M / SPEED_M_S * 1.5
+    """Seconds that one action takes at most."""
     modules: Mapping[str, str] = {
         "simulated_robot": "wiw_env_bridge.simulated_robot.node",
         **MODULES,
     }
 
-    def __init__(self, domain: int, folder: Path, **sections: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        domain: int,
+        folder: Path,
+        planner: Mapping[str, Any] | None = None,
+        sim_time: bool = False,
+        **sections: Mapping[str, Any],
+    ) -> None:
         super().__init__(domain, folder)
         path = profile(folder, **sections)
-        self.defaults = {
+        defaults = {
             **FAKES,
             "simulated_robot": ROBOT,
             "env_bridge": {
@@ -90,8 +104,11 @@ class RobotGraph(Graph):
                 "horizon": 4,
                 "execute": 4,
                 "reviser_parameters": ["stop_after=1"],
+                **(planner or {}),
             },
         }
+        clock = {"use_sim_time": True} if sim_time else {}
+        self.defaults = {name: {**values, **clock} for name, values in defaults.items()}
         by_velocity = sections.get("base", {}).get("interface") == "cmd_vel"
         self.robot_actions = () if by_velocity else ("drive_on_heading", "spin")
         plans = "env_bridge/execute_plan"
@@ -133,9 +150,14 @@ class RobotGraph(Graph):
             if process.poll() is None:
                 process.send_signal(signal.SIGCONT)
 
-    def closing(self, name: str, number: int = signal.SIGTERM) -> int:
-        """Send a node a signal and return its exit code."""
-        return self.nodes[name].stop(number)
+    def mourn(self, name: str) -> None:
+        """Note that a process is no more: goals that it served have ended with it."""
+        if name == "env_bridge":
+            # What it last asked of the robot is a finite action, and goes on to its end.
+            self.watcher.gone("env_bridge/execute_plan", self.action_s)
+        if name == "simulated_robot":
+            for action in self.robot_actions:
+                self.watcher.gone(action)
 
     def begin(self) -> Episode:
         """Send the next episode and return it."""
@@ -185,6 +207,11 @@ class Episode:
         self.handle = graph.send("ignav", self.id, number)
         self._result = self.handle.get_result_async()  # asked for while somebody can answer
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether the planner has told the result."""
+        return bool(self._result.done())
+
     def until_driving(self) -> None:
         """Wait until motion is commanded; an episode that ends before is an error."""
         watcher, probe = self._graph.watcher, self._graph.probe
@@ -198,7 +225,7 @@ class Episode:
         result = self._graph.probe.wait(self._result, timeout_s, "the episode's result").result
         status = int(result.result.status)
         self._graph.watcher.closed(self.key, "planner", status, result.code, result.message)
-        self._closed_by_bridge()
+        self.closed_by_bridge()
         return self._ended(result.code, result.message, status, fault)
 
     def abandoned(self, fault: Fault, timeout_s: float = 10.0) -> Ended:
@@ -208,10 +235,11 @@ class Episode:
             timeout_s,
             "the bridge closes the episode",
         )
-        status, code, message = self._closed_by_bridge()[-1]
+        status, code, message = self.closed_by_bridge()[-1]
         return self._ended(code, message, status, fault)
 
-    def _closed_by_bridge(self) -> list[tuple[int, int, str]]:
+    def closed_by_bridge(self) -> list[tuple[int, int, str]]:
+        """Note and return every time that the bridge itself has closed it."""
         found = closings(self._bridge, self.id, self._said)
         for status, code, message in found:
             self._graph.watcher.closed(self.key, "bridge", status, code, message)

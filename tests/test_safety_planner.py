@@ -137,7 +137,7 @@ def test_a_signal_in_motion_holds_first_then_ends_with_zero(
     if name == "planner_node":
         assert ended.status == EpisodeStatus.ABORTED_USER
     else:
-        robot.watcher.gone("env_bridge/execute_plan")
+        robot.mourn(name)
     assert ended.hold_s <= TTL_S, f"still moving after {ended.hold_s:.2f} s"
     robot.replace(name)
     assert robot.works()

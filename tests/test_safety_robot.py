@@ -14,10 +14,8 @@ from wiw_core.errors import ErrorCode
 
 pytestmark = pytest.mark.system
 
-NOW_S = TTL_S
-"""For what is noticed at once."""
 STREAM_S = 1.0 + TTL_S
-"""For a stream of the robot's that falls silent or turns bad: it is stale after 1 s at the latest."""
+"""For a stream of the robot's that falls silent or turns bad: stale after 1 s at the latest."""
 
 STREAMS = {
     "camera_off": (0.0, ErrorCode.STALE_OBSERVATION),  # 12

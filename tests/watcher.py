@@ -118,6 +118,12 @@ class Watcher:
             self.trace.faults.append(fault)
         return fault
 
+    def require(self, fault: Fault, within_s: float) -> None:
+        """Require of a fault that was noted that the robot held within so many seconds."""
+        with self._lock:
+            index = self.trace.faults.index(fault)
+            self.trace.faults[index] = replace(fault, hold_s=within_s)
+
     def begun(self, key: str) -> None:
         """Note that an episode begins now."""
         with self._lock:

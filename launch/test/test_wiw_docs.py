@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from wiw import robot_page
 from wiw.checking import check
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -20,6 +21,13 @@ def test_interface_page_is_what_the_nodes_offer():
     )
     assert (DOCS / "interfaces.md").read_text() == made.stdout, (
         "run: python -m wiw.interfaces > docs/interfaces.md"
+    )
+
+
+def test_the_page_of_profiles_has_every_setting():
+    made = robot_page.page().rstrip() + "\n"
+    assert (DOCS / "robot-profile.md").read_text() == made, (
+        "run: python -m wiw.robot_page > docs/robot-profile.md"
     )
 
 

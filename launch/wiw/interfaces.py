@@ -34,6 +34,9 @@ STANDARD = {
     "depth": "Its depth in metres, 32FC1, where the camera has it.",
     "joint_states": "Of an environment with an arm: angles in rad, finger positions in m.",
     "odom": "Pose since the episode began, and velocity: zero while the robot holds.",
+    "estopped": "Whether the e-stop is latched; see docs/safety.md for what it is not.",
+    "estop": "Stop now and latch that; so does `true` on the topic `estop` (std_msgs/Bool).",
+    "reset_estop": "Let goals be accepted again, unless the topic still says stop.",
     "imagination": "The newest candidates side by side; made only while somebody listens.",
 }
 """What the standard messages mean here; ours say it in their first line."""
@@ -92,7 +95,7 @@ def _topics(node: Any) -> Iterator[tuple[str, ...]]:
 def _calls(node: Any) -> Iterator[tuple[str, ...]]:
     here = (node.get_name(), node.get_namespace())
     for service, types in sorted(node.get_service_names_and_types_by_node(*here)):
-        if types[0].startswith("wiw_msgs/srv/"):
+        if types[0].startswith(("wiw_msgs/srv/", "std_srvs/srv/")):
             yield f"`{_relative(service, node)}`", f"`{types[0]}`", _meaning(service, types[0])
         elif service.endswith("/_action/send_goal"):
             action = service.removesuffix("/_action/send_goal")

@@ -12,6 +12,7 @@ from wiw_core.contracts import Environment
 from wiw_core.errors import ErrorCode, WiwError
 from wiw_core.registry import ENVIRONMENTS, Registry
 from wiw_core.wrappers import Validated
+from wiw_env_bridge.bridge.abilities import NodeUser, Physical
 from wiw_env_bridge.bridge.holder import HolderWatch
 from wiw_env_bridge.bridge.motion import Motion
 from wiw_env_bridge.bridge.session import RESET_S, Session
@@ -104,7 +105,7 @@ class EnvBridge(ManagedNode):
         worker = Worker(f"environment '{name}'", ErrorCode.ENVIRONMENT_UNRESPONSIVE)
         try:
             environment: Environment = worker.call(
-                lambda: registry.create(name, **parameters), RESET_S
+                lambda: self._made(registry, name, parameters), RESET_S
             )
             session = Session(environment, worker, self.get_logger().warning, self._now_s)
         except BaseException:
@@ -153,6 +154,14 @@ class EnvBridge(ManagedNode):
             session.worker.call(session.environment.close, CLOSE_S)
         finally:
             session.worker.close(0.0)
+
+    def _made(self, registry: Registry, name: str, parameters: dict[str, Any]) -> Environment:
+        """Run in the environment's thread."""
+        environment: Environment = registry.create(name, **parameters)
+        if isinstance(environment, NodeUser):
+            environment.attach(self)
+        self._topics.leave_to_robot(isinstance(environment, Physical))
+        return environment
 
     # Services -------------------------------------------------------------------------------------
 

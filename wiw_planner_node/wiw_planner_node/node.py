@@ -69,6 +69,14 @@ PARAMS = (
     ),
     Param("server_lost_s", 15.0, "Silence after which a server hangs.", "s", low=1.0, high=600.0),
     Param("server_wait_s", 10.0, "How long to wait for a server.", "s", low=0.0, high=600.0),
+    Param(
+        "bridge_reply_s",
+        150.0,
+        "For a reset, and for each action: a person may have to place the robot, or to approve.",
+        "s",
+        low=1.0,
+        high=3600.0,
+    ),
     Param("record_dir", "", "Folder of the records, one per task; empty: none are kept."),
     Param("record_frames", 0, "Episodes of which a film is kept with the record.", low=0),
 )
@@ -119,7 +127,9 @@ class PlannerNode(ManagedNode):
             "patience": Patience(hung_s=values["server_lost_s"]),
             "wait_s": values["server_wait_s"],
         }
-        self._env = RosEnvironment(self, values["bridge"], self._liveness, **limits)
+        self._env = RosEnvironment(
+            self, values["bridge"], self._liveness, reply_s=values["bridge_reply_s"], **limits
+        )
         if values["rollout_servers"]:
             self._remote = RosWorldModel(
                 self,

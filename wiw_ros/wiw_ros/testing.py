@@ -132,6 +132,8 @@ class Probe:
         self._news = threading.Condition()
         self._clients: dict[str, Any] = {}
         self._introduced: set[str] = set()
+        self.greetings: dict[str, Callable[[], object]] = {}
+        """A harmless question to a node without lifecycle, by the prefix of its names."""
         self._spinner = threading.Thread(target=self._executor.spin, daemon=True)
         self._spinner.start()
 
@@ -262,7 +264,11 @@ class Probe:
             # DDS drops a reply to a client that the server has not discovered yet: let the server
             # answer one question after it could have discovered this one.
             self.state(node, timeout_s)
+        new = name not in self._introduced
         self._introduced.add(name)
+        for prefix, ask in list(self.greetings.items()):
+            if new and name.startswith(prefix):
+                ask()  # for the same reason
         return client
 
     def wait(self, future: Any, timeout_s: float = READY_S, what: str = "a future") -> Any:

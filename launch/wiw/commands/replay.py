@@ -55,7 +55,8 @@ def replay(
         done = []
         for episode in replayed.episodes():
             _tell(episode)
-            done.append(episode)
+            if not episode.episode.late:
+                done.append(episode)
     console.print(_table(done))
     decisions = sum(len(e.decisions) for e in done)
     different = sum(len(e.different) for e in done)
@@ -70,6 +71,8 @@ def replay(
 
 
 def _tell(episode: Replayed) -> None:
+    if episode.episode.late:
+        console.print(f"{episode.episode.id} had begun before the recording did: left out")
     for decision in episode.different:
         console.print(
             f"{episode.episode.id}, decision {decision.recorded.index}: {decision.difference}",

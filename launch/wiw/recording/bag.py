@@ -6,14 +6,14 @@ import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from wiw.recording.definitions import digest
 from wiw_core.errors import ErrorCode, WiwError
 
 MIN_FREE_MB = 500.0
 """Megabytes that a recording leaves free by default: the file must still be closed."""
-_VERSION = 9
+_VERSION: Literal[9] = 9
 """Of the rosbag2 layout: Jazzy's."""
 
 

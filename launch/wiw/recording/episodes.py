@@ -40,6 +40,8 @@ class RecordedEpisode:
         Rollouts by index of the decision and of the candidate; empty if they were not recorded.
     result : EpisodeResult or None
         None if the recording ended before the episode.
+    first : bool
+        It is the first that is heard of this planner.
     """
 
     planner: str
@@ -48,11 +50,20 @@ class RecordedEpisode:
     turns: dict[int, convert.Turn] = field(default_factory=dict)
     imagined: dict[tuple[int, int], Rollout] = field(default_factory=dict)
     result: EpisodeResult | None = None
+    first: bool = False
 
     @property
     def id(self) -> str:
         """The episode's id."""
         return self.begun.episode.id
+
+    @property
+    def late(self) -> bool:
+        """Whether it had begun before the recording did.
+
+        A planner says the newest beginning and the newest result to whoever comes late.
+        """
+        return self.first and 0 not in self.turns
 
     @property
     def together(self) -> list[convert.Turn]:
@@ -64,8 +75,10 @@ class RecordedEpisode:
     def missing(self) -> int:
         """How many finished turns the recording lacks.
 
-        A decision that ended in a fault is none: it has no turn.
+        A decision that ended in a fault is none: it has no turn. Nor has :attr:`late` any.
         """
+        if self.late:
+            return 0
         known = max(self.turns, default=-1) + 1
         if self.result is not None and self.result.code is ErrorCode.OK:
             known = max(known, self.result.decisions)
@@ -89,23 +102,24 @@ def recorded_episodes(path: Path, *, imagination: bool = False) -> Iterator[Reco
     kinds = {BEGUN, TURN, RESULT, *([IMAGINED] if imagination else [])}
     names = ("/episode", "/turn", "/result", "/imagined")
     opened: dict[str, list[RecordedEpisode]] = {}
-    empty = True
+    heard: set[str] = set()
     for message in messages(path, lambda topic: topic.endswith(names)):
         if message.kind not in kinds:
             continue
         planner, decoded = message.topic.rpartition("/")[0], decode(message)
         known = opened.setdefault(planner, [])
         if message.kind == BEGUN:
-            empty = False
             began_s = convert.stamp_from_msg(decoded.header.stamp)
-            known.append(RecordedEpisode(planner, convert.begun_from_msg(decoded), began_s))
+            begun = convert.begun_from_msg(decoded)
+            known.append(RecordedEpisode(planner, begun, began_s, first=planner not in heard))
+            heard.add(planner)
             if len(known) > OPEN:
                 yield known.pop(0)
         elif message.kind == RESULT:
             _end(known, convert.result_from_msg(decoded))
         else:
             _add(known, message.kind, decoded)
-    if empty:
+    if not heard:
         raise WiwError(
             ErrorCode.RECORD_CORRUPT,
             f"The recording '{path}' holds no episode.",

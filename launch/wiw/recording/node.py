@@ -23,6 +23,8 @@ LOOK_S = 0.25
 """Seconds between two looks at which topics there are."""
 FLUSH_S = 1.0
 """A recorder that is killed loses at most so many seconds."""
+LAST_S = 0.5
+"""Seconds for what was published before the end to arrive."""
 Say = Callable[[str], None]
 
 
@@ -80,7 +82,14 @@ class Recording:
         return tuple(sorted(self._heard))
 
     def close(self) -> None:
-        """Stop listening and complete the file; raises ``RECORDING_FAILED``."""
+        """Hear what is still on its way, stop listening, complete the file.
+
+        Raises
+        ------
+        WiwError
+            ``RECORDING_FAILED``.
+        """
+        self.ended.wait(LAST_S)
         self._executor.shutdown(timeout_sec=5.0)
         self._thread.join(5.0)
         try:

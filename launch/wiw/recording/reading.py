@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, BinaryIO, cast
 
 from wiw_core.errors import ErrorCode, WiwError
 
 METADATA = "metadata.yaml"
+_MAGIC, _FRAME = 8, 9
+"""Bytes before the first record of an MCAP file, and of what precedes each record's content."""
 Choose = Callable[[str], bool]
 
 
@@ -125,7 +127,7 @@ def _whole(path: Path, wanted: Choose) -> Iterator[Message]:
 
 
 def _torn(file: Path, wanted: Choose) -> Iterator[Message]:
-    """Yield what there is, chunk by chunk, up to the first one that is not all there."""
+    """Yield what there is, up to the first record that is not all there."""
     from mcap.exceptions import McapError
     from mcap.records import Channel, Schema
     from mcap.records import Message as Record
@@ -133,33 +135,58 @@ def _torn(file: Path, wanted: Choose) -> Iterator[Message]:
 
     schemas: dict[int, Schema] = {}
     channels: dict[int, Channel] = {}
+    try:
+        with file.open("rb") as whole:
+            part = cast(IO[bytes], _Part(whole, _end(file)))
+            record: Any
+            for record in StreamReader(part).records:
+                if isinstance(record, Schema):
+                    schemas[record.id] = record
+                elif isinstance(record, Channel):
+                    channels[record.id] = record
+                elif isinstance(record, Record) and wanted(channels[record.channel_id].topic):
+                    yield _message(record, channels[record.channel_id], schemas)
+    except EOFError:  # the end of what there is
+        return
+    except (McapError, ValueError, KeyError, OSError) as error:
+        raise _corrupt(file, str(error) or type(error).__name__) from error
+
+
+def _message(record: Any, channel: Any, schemas: Mapping[int, Any]) -> Message:
+    schema = schemas[channel.schema_id]
+    return Message(
+        channel.topic,
+        schema.name,
+        schema.data.decode("utf-8", "replace"),
+        record.log_time,
+        bytes(record.data),
+        channel.metadata.get("offered_qos_profiles", ""),
+    )
+
+
+class _Part:
+    """A file up to a place: reading beyond it raises ``EOFError``, whatever reads it."""
+
+    def __init__(self, file: BinaryIO, end: int) -> None:
+        self._file, self._end = file, end
+
+    def read(self, size: int) -> bytes:
+        if size and self._file.tell() >= self._end:
+            raise EOFError
+        return self._file.read(size)
+
+
+def _end(file: Path) -> int:
+    """Return where the last whole record ends; each is a kind (1 byte), a length (8), content."""
+    size = file.stat().st_size
     with file.open("rb") as stream:
-        records = StreamReader(stream).records
-        while True:
-            try:
-                record: Any = next(records, None)
-            except (McapError, ValueError, OSError) as error:
-                if not channels:
-                    raise _corrupt(file, str(error) or type(error).__name__) from error
-                return
-            if record is None:
-                return
-            if isinstance(record, Schema):
-                schemas[record.id] = record
-            elif isinstance(record, Channel):
-                channels[record.id] = record
-            elif isinstance(record, Record) and wanted(channels[record.channel_id].topic):
-                channel = channels[record.channel_id]
-                schema = schemas[channel.schema_id]
-                definition = schema.data.decode("utf-8", "replace")
-                yield Message(
-                    channel.topic,
-                    schema.name,
-                    definition,
-                    record.log_time,
-                    bytes(record.data),
-                    channel.metadata.get("offered_qos_profiles", ""),
-                )
+        place = stream.seek(_MAGIC)
+        while place + _FRAME <= size:
+            length = int.from_bytes(stream.read(_FRAME)[1:], "little")
+            if place + _FRAME + length > size:
+                break
+            place = stream.seek(place + _FRAME + length)
+    return place
 
 
 def _files(path: Path) -> list[Path]:

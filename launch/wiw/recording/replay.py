@@ -18,6 +18,7 @@ from wiw_core.contracts import WorldModel
 from wiw_core.decisions import Decision
 from wiw_core.errors import ErrorCode, WiwError, describe
 from wiw_core.loop import Policy, decide, decision_context
+from wiw_core.observation import Observation
 from wiw_core.wrappers import Validated
 from wiw_planner_node.policy import make_policy
 from wiw_ros.parameters import key_values
@@ -122,7 +123,8 @@ class Replay:
         if "torch" in sys.modules:
             sys.modules["torch"].set_num_threads(1)  # as in the planner node
         policy.reviser.reset(begun.episode)
-        history, previous = (begun.observation,), None
+        history: tuple[Observation, ...] = (begun.observation,)
+        previous: Decision | None = None
         decisions = []
         for index, turn in enumerate(turns):
             if isinstance(model, RecordedImagination):

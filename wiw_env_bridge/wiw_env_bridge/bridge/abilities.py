@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from typing import Protocol, runtime_checkable
 
+from rclpy.node import Node
+
 from wiw_core.plans import Plan
+
+
+@runtime_checkable
+class NodeUser(Protocol):
+    """An environment that talks to ROS in the bridge's context, namespace and time."""
+
+    def attach(self, node: Node) -> None:
+        """Take the bridge's node, once, before anything else is asked of the environment."""
+        ...
 
 
 @runtime_checkable

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from typing import Any
 
 from nav_msgs.msg import Odometry
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
@@ -57,8 +58,9 @@ class Topics:
         self._observation = node.create_publisher(ObservationMsg, "~/observation", LATCHED)
         self._main = CameraTopics(node)
         self._cameras: dict[str, CameraTopics] = {}
-        self._joints = node.create_publisher(JointState, "joint_states", JOINTS)
-        self._odom = node.create_publisher(Odometry, "odom", ODOMETRY)
+        self._joints: Any = None
+        self._odom: Any = None
+        self.leave_to_robot(False)
         self.views: tuple[str, ...] = ()
         node.create_timer(
             REST_S,
@@ -67,13 +69,25 @@ class Topics:
             clock=Clock(clock_type=ClockType.STEADY_TIME),
         )
 
+    def leave_to_robot(self, robot: bool) -> None:
+        """Publish ``joint_states`` and ``odom`` or, of a robot whose driver does that, do not."""
+        if robot == (self._odom is None):
+            return
+        if robot:
+            both, self._joints, self._odom = (self._joints, self._odom), None, None
+            for publisher in both:
+                self._node.destroy_publisher(publisher)
+        else:
+            self._joints = self._node.create_publisher(JointState, "joint_states", JOINTS)
+            self._odom = self._node.create_publisher(Odometry, "odom", ODOMETRY)
+
     def observation(self, message: ObservationMsg, pose: Pose2) -> None:
         """Publish an observation, each view of it, and the first perspective one as ``image``."""
         with self._lock:
             self._rest = pose
         self.views = tuple(view.name for view in message.views)
         self._observation.publish(message)
-        if message.joint_state.name:
+        if message.joint_state.name and self._joints is not None:
             self._joints.publish(message.joint_state)
         for view in message.views:
             if view.name not in self._cameras:
@@ -103,6 +117,9 @@ class Topics:
 
     def odom(self) -> None:
         """Publish where the robot is, and how it moves."""
+        publisher = self._odom
+        if publisher is None:
+            return
         with self._lock:
             pose, forward, turn = self._rest, 0.0, 0.0
             if self._moving is not None:
@@ -114,7 +131,7 @@ class Topics:
         message.pose.pose = pose_to_msg(pose)
         message.twist.twist.linear.x = float(forward)
         message.twist.twist.angular.z = float(turn)
-        self._odom.publish(message)
+        publisher.publish(message)
 
     def _odom_at_rest(self) -> None:
         if self._node.is_active:

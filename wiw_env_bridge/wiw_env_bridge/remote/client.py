@@ -1,4 +1,4 @@
-"""An environment that another process runs: the same contract, and a fault when that process dies."""
+"""An environment that another process runs: the same contract, and a fault when that one dies."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ class RemoteEnvironment:
         self._open: _Open | None = None
         self._motion: object = None
         self._held_s = math.inf
-        self._holding, self._holds = threading.Lock(), 0
+        self._holding, self._asking, self._holds = threading.Lock(), threading.Lock(), 0
         self._forgotten: deque[tuple[WorkerProcess, int]] = deque()
         self._start(time.monotonic() + self._patience.start_s)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 import weakref
 from typing import Any
@@ -37,7 +36,7 @@ class Clone(RemoteEnvironment):
         worker = self._worker
         assert worker is not None  # it has just answered
         state = State(worker, number)
-        weakref.finalize(state, self._forgotten.append, (worker, number)).atexit = False
+        weakref.finalize(state, self._forgotten.append, (worker, number))
         return state
 
     def restore(self, state: State) -> None:
@@ -50,7 +49,7 @@ class Clone(RemoteEnvironment):
 
 
 class Imagination(Clone):
-    """A remote environment that the oracle can use; see :class:`wiw_env_bridge.oracle.Imaginable`."""
+    """A remote environment that is :class:`wiw_env_bridge.oracle.Imaginable`."""
 
     @property
     def frame_projection(self) -> Projection:
@@ -101,7 +100,7 @@ class Motion(RemoteEnvironment):
 
         Raises ``ENVIRONMENT_UNRESPONSIVE`` if the worker is gone or does not answer.
         """
-        with _TURN:
+        with self._asking:
             worker = self._worker
             try:
                 if worker is None:
@@ -116,9 +115,6 @@ class Motion(RemoteEnvironment):
                     ErrorCode.ENVIRONMENT_UNRESPONSIVE,
                     f"The worker of '{self.name}' does not tell how it moves: {error}",
                 ) from error
-
-
-_TURN = threading.Lock()
 
 
 def _nothing(reply: Fields) -> None:

@@ -1,4 +1,4 @@
-"""The registered environment ``remote``: any other one, in a process and an interpreter of its own."""
+"""The registered environment ``remote``: any other one, in a process of its own."""
 
 from __future__ import annotations
 

@@ -89,7 +89,8 @@ class WorkerProcess:
                 self._process = _spawn(
                     python or sys.executable, folder, token, _variables(path, variables)
                 )
-                threading.Thread(target=self._pump, daemon=True, name="worker-log").start()
+                self._ear = threading.Thread(target=self._pump, daemon=True, name="worker-log")
+                self._ear.start()
                 self._accept(listener, token, time.monotonic() + start_s)
         except BaseException:
             if hasattr(self, "_process"):
@@ -121,6 +122,8 @@ class WorkerProcess:
     def end_of(self) -> str:
         """Return, in words, how it ended, and the last line that it printed."""
         status = self._process.poll()
+        if status is not None:
+            self._ear.join(0.5)  # for its last words
         if status is None:
             how = "is running"
         elif status < 0:
@@ -161,7 +164,6 @@ class WorkerProcess:
     def _accept(self, listener: socket.socket, token: str, deadline: float) -> None:
         while len(self._links) < len(ROLES):
             if not self.alive:
-                time.sleep(0.1)  # for its last words
                 raise WiwError(
                     ErrorCode.ENVIRONMENT_FAILED, f"The worker could not start: {self.end_of()}"
                 )

@@ -30,12 +30,12 @@ from wiw_env_bridge.remote.framing import MAGIC, PROTOCOL, BadMessage, Closed, L
 CONNECT_S = 10.0
 ORPHAN_S = 5.0
 """Seconds that a worker without a parent has to close its simulator."""
-DEAF_S = 900.0
+DEAF_S = 180.0
 """Seconds without Python after which a worker ends: a simulator that never gives the interpreter
 back would not even see that its parent has died."""
 HEAR_S = 2.0
 """Longest time for a hold on the other connection to arrive."""
-_AWAKE_S = 60.0
+AWAKE_S = 30.0
 
 
 def serve(address: str, token: str) -> int:
@@ -78,7 +78,7 @@ def _control(link: Link, server: _Server) -> None:
     try:
         while True:
             faulthandler.dump_traceback_later(DEAF_S, exit=True)
-            wake = time.monotonic() + _AWAKE_S
+            wake = time.monotonic() + AWAKE_S
             try:
                 message = link.receive(lambda wake=wake: wake)  # type: ignore[misc]
             except TimeoutError:

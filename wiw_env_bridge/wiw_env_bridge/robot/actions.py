@@ -32,12 +32,12 @@ class Ended:
     @property
     def succeeded(self) -> bool:
         """Whether the server says that it did what it was asked."""
-        return self.status == GoalStatus.STATUS_SUCCEEDED
+        return bool(self.status == GoalStatus.STATUS_SUCCEEDED)
 
     @property
     def cancelled(self) -> bool:
         """Whether it was ended before its time, by us or by somebody else."""
-        return self.status == GoalStatus.STATUS_CANCELED
+        return bool(self.status == GoalStatus.STATUS_CANCELED)
 
 
 class ActionPort:
@@ -58,6 +58,7 @@ class ActionPort:
         )
         self._cancelled_at = 0.0
         self._fed_at: float | None = None
+        self._active = False
 
     @property
     def offered(self) -> bool:
@@ -89,6 +90,15 @@ class ActionPort:
         """
         self._require_server("; nothing was sent")
         self._link.check_alive()
+        self._active = True
+        try:
+            return self._run(goal, nominal_s, halted, watch)
+        finally:
+            self._active = False
+
+    def _run(
+        self, goal: Any, nominal_s: float, halted: threading.Event, watch: Callable[[], None]
+    ) -> Ended:
         handle = self._send(goal)
         if not handle.accepted:
             raise WiwError(
@@ -121,9 +131,12 @@ class ActionPort:
         return _ended(over)
 
     def cancel_all(self) -> None:
-        """Ask the server to end every goal of everybody; never waits, never raises."""
+        """Ask the server to end every goal, while one of ours runs; never waits, never raises.
+
+        At other times its goals are somebody else's.
+        """
         now = time.monotonic()
-        if now - self._cancelled_at < _CANCEL_AGAIN_S:
+        if not self._active or now - self._cancelled_at < _CANCEL_AGAIN_S:
             return
         try:
             if self._cancel_all.service_is_ready():

@@ -56,7 +56,7 @@ class CameraPort:
         limits: Limits,
         locate: LocateFrame,
     ) -> None:
-        self._link, self._name, self._camera = link, name, camera
+        self._link, self.name, self._camera = link, name, camera
         self._timing, self._limits, self._locate = timing, limits, locate
         kind: Any = CompressedImage if camera.compressed else Image
         self.image: Stream[Any] = link.listen(kind, camera.image)
@@ -83,12 +83,9 @@ class CameraPort:
         seen = self._link.until(lambda: self._first(after_s), wait_s, check)
         if seen is None:
             raise self._stale(after_s)
-        age = Input(self.image.topic, self._link.now_s() - seen.image.stamp_s, self._oldest_s())
-        check_fresh([age], self._limits)
+        age_s = self._link.now_s() - seen.image.stamp_s
+        check_fresh([Input(self.image.topic, age_s, self._timing.image_age_s)], self._limits)
         return self._view(seen), seen.image.stamp_s
-
-    def _oldest_s(self) -> float:
-        return self._timing.image_age_s
 
     def _first(self, after_s: float) -> _Set | None:
         for image in self.image.heard():
@@ -130,7 +127,7 @@ class CameraPort:
         names = ", ".join(f"'{s.topic}'" for s in self.streams)
         return WiwError(
             ErrorCode.STALE_OBSERVATION,
-            f"Camera '{self._name}' gave no set of {names} within {self._timing.pair_s:g} s of one"
+            f"Camera '{self.name}' gave no set of {names} within {self._timing.pair_s:g} s of one"
             " another.",
             "Does its driver stamp them alike? Raise timing.pair_s only if the robot is still.",
         )
@@ -154,7 +151,7 @@ class CameraPort:
                 " about twice as wide as high.",
             )
         return View(
-            self._name,
+            self.name,
             rgb,
             Projection.EQUIRECTANGULAR if panorama else Projection.PERSPECTIVE,
             depth,

@@ -8,7 +8,8 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
+from functools import cached_property
+from typing import Any, Generic, TypeVar
 
 import rclpy
 from rclpy.context import Context
@@ -24,21 +25,13 @@ from rclpy.qos import (
 )
 
 from wiw_core.errors import ErrorCode, WiwError
+from wiw_env_bridge.robot.transforms import Transforms
 from wiw_ros.convert import stamp_from_msg
 
 M = TypeVar("M")
 T = TypeVar("T")
 _ARRIVALS = 256
 _SLICE_S = 0.05
-
-
-@runtime_checkable
-class NodeUser(Protocol):
-    """An environment that wants to live beside the bridge's node."""
-
-    def attach(self, node: Node) -> None:
-        """Use this node's context, namespace and clock; called once, right after creation."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -149,17 +142,27 @@ class RobotLink:
     beside : Node, optional
         Gives context, namespace and ``use_sim_time``; without one the link has a context of its
         own, in the domain of the process.
+    tf, tf_static : str
+        Topics of :attr:`transforms`.
     """
 
-    def __init__(self, beside: Node | None = None, name: str = "robot") -> None:
+    def __init__(
+        self,
+        beside: Node | None = None,
+        name: str = "robot",
+        tf: str = "tf",
+        tf_static: str = "tf_static",
+    ) -> None:
         self._own: Context | None = None
         context, namespace, sim_time = None, "", False
+        self.owner = name
         if beside is None:
             context = self._own = Context()
             rclpy.init(context=context)
         else:
             context, namespace = beside.context, beside.get_namespace()
             name = f"{beside.get_name()}_{name}"
+            self.owner = beside.get_name()
             if beside.has_parameter("use_sim_time"):
                 sim_time = bool(beside.get_parameter("use_sim_time").value)
         self.node = Node(
@@ -172,6 +175,7 @@ class RobotLink:
             parameter_overrides=[Parameter("use_sim_time", value=sim_time)],
         )
         self.news = threading.Condition()
+        self._tf_topics = tf, tf_static
         self.warnings: list[str] = []
         self._streams: dict[str, tuple[Any, Stream[Any]]] = {}
         self._vital: list[tuple[Stream[Any], float]] = []
@@ -180,6 +184,11 @@ class RobotLink:
         self._executor.add_node(self.node)
         self._thread = threading.Thread(target=self._spin, name="robot link", daemon=True)
         self._thread.start()
+
+    @cached_property
+    def transforms(self) -> Transforms:
+        """The robot's tf, from the first use on; raises ``INTERFACE_MISSING`` without tf2_msgs."""
+        return Transforms(self, *self._tf_topics)
 
     def now_s(self) -> float:
         """Return ROS time in seconds."""
@@ -270,15 +279,17 @@ class RobotLink:
             if age > limit:
                 raise WiwError(
                     ErrorCode.STALE_OBSERVATION,
-                    f"'{stream.topic}' is lost: its newest message is {age:.2f} s old, {limit:g} s are"
-                    " allowed while the robot moves.",
+                    f"'{stream.topic}' is lost: its newest message is {age:.2f} s old,"
+                    f" {limit:g} s are allowed while the robot moves.",
                 )
 
     def clear(self) -> None:
-        """Forget every message: after time has jumped their stamps mean nothing."""
+        """Forget messages and moving transforms: after time has jumped stamps mean nothing."""
         with self.news:
             for _, stream in self._streams.values():
                 stream.clear()
+        if "transforms" in self.__dict__:
+            self.transforms.clear()
 
     def warn(self, sentence: str) -> None:
         """Log a warning and keep it; the same one only once."""

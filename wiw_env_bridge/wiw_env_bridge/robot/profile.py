@@ -196,6 +196,13 @@ class RefereeSettings:
     answer_s: float = setting(
         "Longest wait for a simulated referee.", 60.0, unit="s", above=0.0, high=600.0
     )
+    verdict_s: float = setting(
+        "Longest wait for a person's verdict; the bridge waits 30 s for a result.",
+        20.0,
+        unit="s",
+        above=0.0,
+        high=25.0,
+    )
     person_s: float = setting(
         "Longest wait for a person; the bridge waits 120 s for a reset.",
         100.0,

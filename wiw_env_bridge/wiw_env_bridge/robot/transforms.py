@@ -6,16 +6,18 @@ import threading
 from collections import deque
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.spatial.transform import Rotation, Slerp
 
 from wiw_core.errors import ErrorCode, WiwError
 from wiw_core.geometry import Array
-from wiw_env_bridge.robot.link import RobotLink
 from wiw_ros.convert import stamp_from_msg, transform_from_msg
 from wiw_ros.interfaces import optional
+
+if TYPE_CHECKING:
+    from wiw_env_bridge.robot.link import RobotLink
 
 KEPT_S = 10.0
 """How far back moving transforms are kept, as in tf2."""

@@ -1,4 +1,4 @@
-"""A joint trajectory as ros2_control's controller reads it: checked, interpolated, with tolerances."""
+"""A joint trajectory as ros2_control's controller reads it: checked and interpolated."""
 
 from __future__ import annotations
 

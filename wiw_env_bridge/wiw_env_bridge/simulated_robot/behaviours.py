@@ -15,7 +15,7 @@ from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.duration import Duration
 from rclpy.node import Node
 
-from wiw_env_bridge.simulated_robot.drive import Drive, approach_speed
+from wiw_env_bridge.simulated_robot.drive import STEP_S, Drive, approach_speed
 from wiw_env_bridge.simulated_robot.faults import Faults
 from wiw_env_bridge.simulated_robot.servers import Gone, ServerNode
 from wiw_env_bridge.simulated_robot.velocity import VelocityTopic
@@ -107,7 +107,6 @@ class BehaviourServer:
         self._ahead_s, self._stamped = ahead_s, stamped
         actions = optional("nav2_msgs.action")
         self._drive_type, self._spin_type = actions.DriveOnHeading, actions.Spin
-        self._delay_s = drive.limits.latency_s + CYCLE_S
         self._lock = threading.Lock()
         self._turn = _Turn()
         self._turn.ended.set()
@@ -244,13 +243,14 @@ class BehaviourServer:
         allowance_s = Duration.from_msg(handle.request.time_allowance).nanoseconds * 1e-9
         checks = not getattr(handle.request, "disable_collision_checks", False)
         start, sign = course.measured(), math.copysign(1.0, course.length)
-        moving = False
+        moving, cycle_s, woke_s = False, CYCLE_S, began_s
         while not turn.over.is_set():
             if handle.is_cancel_requested and not self._faults.on("ignore_cancel"):
                 return _End("canceled")
             if self._faults.on("abort_goals"):
                 return _End("abort", "UNKNOWN", "The fault abort_goals is active.")
-            waited_s = time.monotonic() - began_s
+            now_s = time.monotonic()
+            cycle_s, woke_s, waited_s = now_s - woke_s, now_s, now_s - began_s
             if self._faults.on("hang_goals"):
                 if moving:
                     self._velocity.publish(0.0, 0.0)
@@ -263,8 +263,9 @@ class BehaviourServer:
                 handle.publish_feedback(course.feedback(done))
                 if left <= course.tolerance:
                     return _End("succeed")
-                deceleration = BRAKING * course.acceleration
-                speed = approach_speed(left, course.top, deceleration, self._delay_s)
+                # what is commanded now is obeyed after the latency, until the next cycle
+                delay_s = self._drive.limits.latency_s + STEP_S + max(CYCLE_S, cycle_s)
+                speed = approach_speed(left, course.top, BRAKING * course.acceleration, delay_s)
                 speed = max(speed, min(course.slowest, course.top))
                 if checks and not course.clear(sign * min(left, course.top * self._ahead_s)):
                     return _End("abort", "COLLISION_AHEAD", "Something is in the way.")

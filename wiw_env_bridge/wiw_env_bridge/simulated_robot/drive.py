@@ -15,6 +15,8 @@ from wiw_env_bridge.simulated_robot.faults import Faults
 
 STEP_S = 0.02
 """Longest piece of time that is integrated at once."""
+AWAY_M = 0.05
+"""Metres after which what it ran into no longer touches it."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,7 @@ class DriveState:
     path_m, contacts : float, int
         Truth since the robot was placed: metres travelled, and how often it ran into something.
     touching : bool
-        Something stops it now.
+        Something stops it, until it stands by command or has gone :data:`AWAY_M` from there.
     """
 
     at_s: float
@@ -120,6 +122,7 @@ class Drive:
         self._waiting: deque[_Command] = deque()
         self._target = (0.0, 0.0)
         self._heard_s = -math.inf
+        self._free_m = 0.0
 
     @property
     def state(self) -> DriveState:
@@ -202,7 +205,8 @@ class Drive:
         if blocked:
             speed = wheels_m = moved_m = 0.0
             pose = state.pose * _arc(0.0, moved_rad)
-        error_m, error_rad = 1.0 + self.limits.noise * self._rng.standard_normal(2)
+        self._free_m = 0.0 if blocked else self._free_m + abs(moved_m)
+        error_m, error_rad = (1.0 + self.limits.noise * self._rng.standard_normal(2)).tolist()
         self._state = replace(
             state,
             at_s=now,
@@ -214,7 +218,7 @@ class Drive:
             wheels_rad=state.wheels_rad + wheels_rad * error_rad,
             path_m=state.path_m + abs(moved_m),
             contacts=state.contacts + (blocked and not state.touching),
-            touching=blocked or (state.touching and moved_m == 0.0),
+            touching=blocked or (state.touching and self._free_m < AWAY_M),
         )
 
 

@@ -84,7 +84,7 @@ FAULTS = {
             1e6,
             _BASE,
         ),
-        Fault("ignore_commands", "Whatever is commanded, the base stands still.", kinds=_BASE),
+        Fault("ignore_commands", "Whatever is commanded, the robot stands still."),
         Fault(
             "driver_deaf", "The base hears no command; only its watchdog still acts.", kinds=_BASE
         ),

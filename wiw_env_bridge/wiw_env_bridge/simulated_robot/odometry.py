@@ -66,14 +66,15 @@ class OdometryTopics:
     def _tell_tf(self, pose: Pose2, stamp: Time) -> None:
         if not self._mounted:
             self._mounted = True
-            links = [_link("base_link", f, T, stamp) for f, T in self._mounts.items()]
+            links = [link_to_msg("base_link", f, T, stamp) for f, T in self._mounts.items()]
             self._static.publish(self._tf_type(transforms=links))
         self._tf.publish(
-            self._tf_type(transforms=[_link("odom", "base_link", pose.matrix(), stamp)])
+            self._tf_type(transforms=[link_to_msg("odom", "base_link", pose.matrix(), stamp)])
         )
 
 
-def _link(parent: str, child: str, matrix: Array, stamp: Time) -> TransformStamped:
+def link_to_msg(parent: str, child: str, matrix: Array, stamp: Time) -> TransformStamped:
+    """Return ``T_parent_child``, (4, 4), as tf tells it."""
     message = TransformStamped(child_frame_id=child, transform=transform_to_msg(matrix))
     message.header.frame_id, message.header.stamp = parent, stamp
     return message

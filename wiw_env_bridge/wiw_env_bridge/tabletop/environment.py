@@ -10,19 +10,15 @@ from dataclasses import dataclass, replace
 
 from wiw_core.arm import ARM, target_of
 from wiw_core.contracts import Task
-from wiw_core.decisions import EpisodeResult, Transition, episode_status
+from wiw_core.decisions import EpisodeResult, Transition
 from wiw_core.errors import ErrorCode, WiwError, unknown_name
 from wiw_core.observation import Episode, Observation, Projection, Rgb, SceneObject
 from wiw_core.plans import Action, ActionSpec, Plan, check_plan
-from wiw_core.tasks.manipulation import PushButtons, SlideBlock, SquarePeg, StackCups
-from wiw_env_bridge.tabletop import episodes
+from wiw_env_bridge.tabletop import episodes, judging
 from wiw_env_bridge.tabletop.cameras import CAMERAS, TableRenderer, check_size
+from wiw_env_bridge.tabletop.judging import TASKS
 from wiw_env_bridge.tabletop.table import Outcome, Pace, Table, TableState, never
 
-TASKS: dict[str, Task] = {
-    task.name: task for task in (PushButtons(), SlideBlock(), SquarePeg(), StackCups())
-}
-"""The tasks that the table has episodes for."""
 FRAME_SIZE = 256
 """Height and width of an imagined front view unless another size is asked for."""
 
@@ -135,16 +131,12 @@ class TabletopEnvironment:
 
     def episode_ids(self, task: str, split: str = "val", limit: int = 0) -> Sequence[str]:
         """Return ids in evaluation order."""
-        ids = [r.id for r in episodes.load(task) if r.split == split]
-        return tuple(ids[:limit] if limit else ids)
+        return judging.episode_ids(task, split, limit)
 
     def reset(self, task: str, episode_id: str) -> tuple[Episode, Observation, bool]:
         """Begin an episode; see :class:`wiw_core.contracts.Environment`."""
-        records = {r.id: r for r in episodes.load(task)}
-        if episode_id not in records:
-            raise unknown_name(ErrorCode.UNKNOWN_EPISODE, "episode", episode_id, records)
+        record = judging.find(task, episode_id)
         self._open = None
-        record = records[episode_id]
         table = Table(record.layout())
         self._renderer.open(table)
         views = self._views or tuple(TASKS[task].views)
@@ -190,18 +182,12 @@ class TabletopEnvironment:
         episode = self._episode()
         self.hold()
         self._open = None
-        count, fault = self._count, ErrorCode(fault)
-        success = fault is ErrorCode.OK and episode.table.succeeded()
-        truncated = decisions >= episode.task.budget and not count.done
-        return EpisodeResult(
-            task=episode.task.name,
-            episode_id=episode.record.id,
-            seed=episode.record.seed,
-            status=episode_status(success, fault, truncated),
-            success=success,
-            code=fault,
-            message=message,
-            decisions=decisions,
+        count = self._count
+        result = judging.result(
+            episode.record, episode.table, count.done, decisions, ErrorCode(fault), message
+        )
+        return replace(
+            result,
             actions=count.step,
             collisions=count.collisions,
             path_m=count.path_m,
@@ -263,18 +249,8 @@ class TabletopEnvironment:
         return self._open
 
     def _public(self, episode: _OpenEpisode) -> Episode:
-        record = episode.record
-        return Episode(
-            task=episode.task.name,
-            id=record.id,
-            seed=record.seed,
-            scene=f"table_{record.scene}",
-            split=record.split,
-            budget=episode.task.budget,
-            goal_text=episode.table.scene.text,
-            privileges=("object_centroids", "oracle_stop") if self._centroids else ("oracle_stop",),
-            difficulty=record.difficulty,
-        )
+        privileges = ("object_centroids", "oracle_stop") if self._centroids else ("oracle_stop",)
+        return judging.public(episode.record, episode.table.scene, privileges)
 
     def _execute(self, episode: _OpenEpisode, plan: Plan, observe: bool) -> Iterator[Transition]:
         self._count = replace(self._count, ended=False)

@@ -169,17 +169,19 @@ class Table:
         """
         self.refresh()
         if self._grasp.seize():
-            # The weld holds: squeezing on would only fight it.
-            self.data.ctrl[7] = self.data.qpos[self._q[7]]
+            self.stay_fingers()  # the weld holds: squeezing on would only fight it
         return bool(self._grasp.held)
 
     def release(self) -> None:
         """Let go of what is held."""
         self._grasp.release()
 
-    def stay(self) -> None:
-        """Tell the arm's and the gripper's servos to hold the present angles."""
+    def stay_arm(self) -> None:
+        """Tell the arm's servos to hold the present angles."""
         self.data.ctrl[:7] = self.data.qpos[self._arm_q]
+
+    def stay_fingers(self) -> None:
+        """Tell the fingers' servo to hold the present position."""
         self.data.ctrl[7] = self.data.qpos[self._q[7]]
 
     def progress(self) -> float:
@@ -247,7 +249,8 @@ class Table:
 
     def _brake(self) -> None:
         """Stop where the arm is: the servos are told the present angles, and damp what moves."""
-        self.stay()
+        self.stay_arm()
+        self.stay_fingers()
         Run(self).settle(_BRAKE_S)
 
 

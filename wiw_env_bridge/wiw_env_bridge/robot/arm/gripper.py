@@ -78,8 +78,7 @@ class Gripper:
         return min(1.0, max(0.0, (position - settings.closed_position) / travel))
 
     def _connected(self) -> bool | None:
-        kind = self._offered()
-        if kind is not None and kind != self._kind:
+        if self._port is None and (kind := self._offered()) is not None:
             action = getattr(optional("control_msgs.action"), kind)
             self._port = ActionPort(self._link, action, self._settings.action, self._timing)
             self._kind = kind

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-from geometry_msgs.msg import Point, Pose
+from geometry_msgs.msg import Pose
 from sensor_msgs.msg import JointState
 from shape_msgs.msg import SolidPrimitive
 
@@ -23,7 +23,7 @@ from wiw_env_bridge.robot.arm.settings import ArmSettings
 from wiw_env_bridge.robot.arm.timing import Timed
 from wiw_env_bridge.robot.link import RobotLink
 from wiw_env_bridge.robot.profile import Frames, Timing
-from wiw_ros.convert import pose3_to_msg
+from wiw_ros.convert.geometry import pose3_to_msg
 from wiw_ros.interfaces import optional
 
 _NO_PATH = (
@@ -40,14 +40,6 @@ _MEANINGS = {
     ErrorCode.ACTION_FAILED: "PREEMPTED CRASH ABORT COMMUNICATION_FAILURE",
 }
 """Names in moveit_msgs/MoveItErrorCodes by what they mean here; any other is ``GOAL_REJECTED``."""
-
-
-class Planned(NamedTuple):
-    """A plan, or None with ``IK_FAILED`` or ``NO_PATH`` and why."""
-
-    timed: Timed | None
-    code: ErrorCode = ErrorCode.OK
-    message: str = ""
 
 
 class MoveIt:
@@ -68,27 +60,29 @@ class MoveIt:
         start: Array,
         halted: threading.Event,
         watch: Callable[[], None],
-    ) -> Planned:
+    ) -> Timed:
         """Ask for a way from joint positions to a pose of the tool link in the planning frame.
 
         Raises
         ------
         WiwError
-            As :meth:`ActionPort.run`; ``GOAL_REJECTED``, ``START_STATE``, ``STALE_OBSERVATION`` or
-            ``ACTION_FAILED`` with MoveIt's own code, or for a plan that lacks a joint.
+            As :meth:`ActionPort.run`; for MoveIt's own codes ``IK_FAILED``, ``NO_PATH``,
+            ``START_STATE``, ``STALE_OBSERVATION``, ``ACTION_FAILED`` or ``GOAL_REJECTED``, the last
+            also for a plan that lacks a joint.
         """
         goal = self._goal(Pose3.from_matrix(T_planning_tip), names, start)
         ended = self.port.run(goal, self._settings.moveit.planning_s, halted, watch)
-        if ended.cancelled and halted.is_set():
-            return Planned(None, ErrorCode.NO_PATH, "It was told to hold while planning.")
+        if halted.is_set():
+            raise WiwError(ErrorCode.NO_PATH, "It was told to hold while MoveIt was planning.")
         value = int(ended.result.error_code.val)
         if value == self._codes.SUCCESS:
-            return Planned(_timed(ended.result.planned_trajectory.joint_trajectory, names))
+            return _timed(ended.result.planned_trajectory.joint_trajectory, names)
         code, name = self._meaning(value)
-        message = f"MoveIt found no plan: {name} ({value})."
-        if code in (ErrorCode.IK_FAILED, ErrorCode.NO_PATH):
-            return Planned(None, code, message)
-        raise WiwError(code, message, "See the log of move_group, and arm.moveit of the profile.")
+        raise WiwError(
+            code,
+            f"MoveIt found no plan: {name} ({value}).",
+            "See the log of move_group, and arm.moveit of the profile.",
+        )
 
     def _meaning(self, value: int) -> tuple[ErrorCode, str]:
         for code, names in _MEANINGS.items():
@@ -112,26 +106,25 @@ class MoveIt:
         request.max_cartesian_speed = settings.speed_m_s
         request.start_state.is_diff = True
         request.start_state.joint_state = JointState(name=list(names), position=start.tolist())
-        request.goal_constraints = [self._constraints(pose_msg=pose3_to_msg(pose))]
+        request.goal_constraints = [self._constraints(pose)]
         return goal
 
-    def _constraints(self, pose_msg: Pose) -> Any:
-        moveit, msgs = self._settings.moveit, self._msgs
+    def _constraints(self, pose: Pose3) -> Any:
+        moveit, msgs, aim = self._settings.moveit, self._msgs, pose3_to_msg(pose)
         place = msgs.PositionConstraint(link_name=self._frames.tool, weight=1.0)
         ball = SolidPrimitive(type=SolidPrimitive.SPHERE, dimensions=[moveit.position_tolerance_m])
-        middle = Pose(position=Point(**_xyz(pose_msg.position)))
         place.constraint_region.primitives = [ball]
-        place.constraint_region.primitive_poses = [middle]
+        place.constraint_region.primitive_poses = [Pose(position=aim.position)]
         turn = msgs.OrientationConstraint(
             link_name=self._frames.tool,
-            orientation=pose_msg.orientation,
+            orientation=aim.orientation,
             absolute_x_axis_tolerance=moveit.rotation_tolerance_rad,
             absolute_y_axis_tolerance=moveit.rotation_tolerance_rad,
             absolute_z_axis_tolerance=moveit.rotation_tolerance_rad,
             weight=1.0,
         )
         for constraint in (place, turn):
-            constraint.header.frame_id = self._frames.planning
+            constraint.header.frame_id = self._frames.planning or self._frames.base
         return msgs.Constraints(position_constraints=[place], orientation_constraints=[turn])
 
 
@@ -158,7 +151,3 @@ def _rows(rows: Sequence[Sequence[float]], order: Sequence[int]) -> Array | None
     if any(len(row) <= max(order) for row in rows):
         return None
     return np.array([[row[k] for k in order] for row in rows], dtype=np.float64)
-
-
-def _xyz(point: Point) -> dict[str, float]:
-    return {"x": point.x, "y": point.y, "z": point.z}

@@ -8,6 +8,8 @@ from wiw_env_bridge.robot.schema import setting
 
 TRAJECTORY, MOVEIT = "trajectory", "moveit"
 """How an arm is moved: by our own straight lines, or by what MoveIt plans."""
+FAILED, CONTACT = "failed", "contact"
+"""What a violated tolerance means."""
 
 
 @dataclass(frozen=True)
@@ -149,8 +151,8 @@ class ArmSettings:
         "What a tolerance that the controller reports as violated means: `failed` ends the plan "
         "with ACTION_FAILED; `contact` says that the arm met something: a collision, after which "
         "the gripper acts and the plan goes on.",
-        "failed",
-        choices=("failed", "contact"),
+        FAILED,
+        choices=(FAILED, CONTACT),
     )
     gripper: GripperSettings = setting("The gripper.", factory=GripperSettings)
     moveit: MoveItSettings = setting("MoveIt.", factory=MoveItSettings)

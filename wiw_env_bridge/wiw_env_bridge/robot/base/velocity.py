@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import threading
 import time
+from dataclasses import dataclass
 from typing import Any
 
 from geometry_msgs.msg import Twist, TwistStamped
@@ -16,19 +17,46 @@ from wiw_env_bridge.robot.base.driven import Driven
 from wiw_env_bridge.robot.base.odometry import OdometryPort, Progress
 from wiw_env_bridge.robot.gate import check_twist
 from wiw_env_bridge.robot.link import RobotLink
-from wiw_env_bridge.robot.profile import RobotProfile
+from wiw_env_bridge.robot.profile import BaseSettings, RobotProfile
 
 STAMPED, PLAIN = "geometry_msgs/msg/TwistStamped", "geometry_msgs/msg/Twist"
 ZEROS = 3
 """A stop is said so often: one message may be lost."""
 _LAG_S = 0.1
 """From what the odometry saw to what a command does: braking begins so much earlier."""
-_CREEP_M_S, _CREEP_RAD_S = 0.02, 0.05
-"""Slowest command on the last bit: below it many motors do not turn at all."""
-_STEP_M, _STEP_RAD = 0.005, 0.01
-"""Least progress that counts."""
-_BACK_M, _BACK_RAD = 0.05, 0.1
-"""Going the other way by more than this is a wrong sign somewhere."""
+
+
+@dataclass(frozen=True)
+class _Axis:
+    """Numbers of a drive (m) or of a turn (rad).
+
+    Attributes
+    ----------
+    top, ramp : float
+        Greatest speed, and its change per second.
+    near : float
+        It ends this near.
+    creep : float
+        Slowest command on the last bit: below it many motors do not turn at all.
+    least : float
+        Least progress that counts.
+    back : float
+        Going the other way by more than this is a wrong sign somewhere.
+    """
+
+    top: float
+    ramp: float
+    near: float
+    creep: float
+    least: float
+    back: float
+
+
+def _axis(base: BaseSettings, turning: bool) -> _Axis:
+    if turning:
+        ramp = base.turn_acceleration_rad_s2
+        return _Axis(base.turn_rad_s, ramp, base.tolerance_rad, 0.05, 0.01, 0.1)
+    return _Axis(base.speed_m_s, base.acceleration_m_s2, base.tolerance_m, 0.02, 0.005, 0.05)
 
 
 class VelocityMover:
@@ -84,28 +112,22 @@ class VelocityMover:
         base = self._profile.base
         turning = delta.x_m == 0.0
         target = delta.yaw_rad if turning else delta.x_m
-        top, ramp, near, creep, least, back = (
-            (base.turn_rad_s, base.turn_acceleration_rad_s2, base.tolerance_rad)
-            + (_CREEP_RAD_S, _STEP_RAD, _BACK_RAD)
-            if turning
-            else (base.speed_m_s, base.acceleration_m_s2, base.tolerance_m)
-            + (_CREEP_M_S, _STEP_M, _BACK_M)
-        )
+        axis = _axis(base, turning)
         sign, period_s = math.copysign(1.0, target), 1.0 / base.rate_hz
         progress = Progress(self._odometry.fresh().pose, turning)
         began = advanced = time.monotonic()
-        limit_s = self._profile.timing.result_s(abs(target) / top + top / ramp)
+        limit_s = self._profile.timing.result_s(abs(target) / axis.top + axis.top / axis.ramp)
         best, speed = 0.0, 0.0
         while not halted.is_set():
             self._require_listener()
             self._link.check_alive()
             done = sign * progress.of(self._odometry.fresh().pose)
             left, now = abs(target) - done, time.monotonic()
-            if left <= near:
+            if left <= axis.near:
                 return Driven()
-            if done < -back:
+            if done < -axis.back:
                 raise _wrong_way(self._odometry.stream.topic, turning)
-            if done >= best + least:
+            if done >= best + axis.least:
                 best, advanced = done, now
             if now - advanced > base.stuck_s:
                 return Driven(collided=True, message="The base does not get on.")
@@ -115,8 +137,8 @@ class VelocityMover:
                     f"The base has not done {abs(target):.2f} within {limit_s:.1f} s; it is at"
                     f" {done:.2f}.",
                 )
-            brake = math.sqrt(2.0 * ramp * max(0.0, left - speed * _LAG_S) / 2.0)
-            speed = min(top, speed + ramp * period_s, max(creep, brake))
+            brake = math.sqrt(axis.ramp * max(0.0, left - speed * _LAG_S))  # at half the ramp
+            speed = min(axis.top, speed + axis.ramp * period_s, max(axis.creep, brake))
             self._publish(0.0 if turning else sign * speed, sign * speed if turning else 0.0)
             halted.wait(period_s)
         return Driven(stopped=True)
