@@ -24,7 +24,7 @@ def graph(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Graph]:
 
 
 @pytest.fixture(scope="module")
-def robot(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RobotGraph]:
+def robots(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RobotGraph]:
     """The simulated base under a planner, shared by a module; each test leaves it working."""
     with own_domain() as domain:
         graph = RobotGraph(domain, tmp_path_factory.mktemp("robot"))
@@ -33,3 +33,11 @@ def robot(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RobotGraph]:
             yield graph
         finally:
             graph.close()
+
+
+@pytest.fixture
+def robot(robots: RobotGraph) -> RobotGraph:
+    """The same, with nothing held against it from a test that has failed."""
+    robots.inject("")
+    robots.watcher.forget()
+    return robots

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import json
+import os
 import signal
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -26,6 +28,8 @@ EPISODES = ("ignav-val-048", "ignav-val-053")
 SPEED_M_S, TURN_RAD_S = 0.25, 1.0
 TTL_S = 0.5
 PROFILE = "safety_base.yaml"
+HOLDS = os.environ.get("WIW_HOLDS", "")
+"""A file for one line of JSON per fault: how long the robot went on, for ``docs/safety.md``."""
 ROBOT: dict[str, Any] = {
     "kind": "base",
     "front_size": 64,
@@ -44,6 +48,8 @@ def profile(folder: Path, **sections: Mapping[str, Any]) -> Path:
     }
     for section, values in (*quick.items(), *sections.items()):
         given[section] = {**given.get(section, {}), **values}
+    for camera in given["cameras"].values():
+        camera["rate_hz"] = ROBOT["camera_hz"]  # so that three lost pictures are not much
     path = folder / PROFILE
     path.write_text(yaml.safe_dump(given))
     return path
@@ -104,6 +110,7 @@ class RobotGraph(Graph):
                 "horizon": 4,
                 "execute": 4,
                 "reviser_parameters": ["stop_after=1"],
+                "server_lost_s": 15.0,
                 **(planner or {}),
             },
         }
@@ -202,7 +209,7 @@ class Episode:
         self.key = f"{number}:{self.id}"
         self._graph = graph
         self._bridge: NodeProcess = graph.nodes["env_bridge"]
-        self._said = len(self._bridge.output)
+        self._said, self._noted = len(self._bridge.output), 0
         graph.watcher.begun(self.key)
         self.handle = graph.send("ignav", self.id, number)
         self._result = self.handle.get_result_async()  # asked for while somebody can answer
@@ -239,12 +246,17 @@ class Episode:
         return self._ended(code, message, status, fault)
 
     def closed_by_bridge(self) -> list[tuple[int, int, str]]:
-        """Note and return every time that the bridge itself has closed it."""
+        """Return every time that the bridge itself has closed it; the new ones are noted."""
         found = closings(self._bridge, self.id, self._said)
-        for status, code, message in found:
+        for status, code, message in found[self._noted :]:
             self._graph.watcher.closed(self.key, "bridge", status, code, message)
+        self._noted = len(found)
         return found
 
     def _ended(self, code: int, message: str, status: int, fault: Fault | None) -> Ended:
         held = self._graph.watcher.hold_s(fault) if fault is not None else 0.0
+        if fault is not None and HOLDS:
+            row = {"fault": fault.name, "code": int(code), "hold_s": round(held, 3)}
+            with Path(HOLDS).open("a") as file:
+                file.write(json.dumps({**row, "load": os.getloadavg()[0]}) + "\n")
         return Ended(int(code), message, status, held)

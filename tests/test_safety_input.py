@@ -33,10 +33,10 @@ def memory_mib(node: NodeProcess) -> float:
 
 
 @pytest.fixture(scope="module")
-def observation(robot: RobotGraph) -> Iterator[Observation]:
+def observation(robots: RobotGraph) -> Iterator[Observation]:
     """What the robot sees at the start of an episode that is open in the bridge."""
     request = ResetEpisode.Request(task="ignav", episode_id=EPISODES[0], generation=1)
-    reply = robot.probe.call(ResetEpisode, "/env_bridge/reset_episode", request)
+    reply = robots.probe.call(ResetEpisode, "/env_bridge/reset_episode", request)
     assert reply.code == ErrorCode.OK, reply.message
     yield reply.observation
 

@@ -22,7 +22,7 @@ MODEL = {
     "nan": ErrorCode.INVALID_FRAMES,  # 5
 }
 POLICY = {
-    "nan_score": ErrorCode.NO_VALID_SCORE,  # 7
+    "no_score": ErrorCode.NO_VALID_SCORE,  # 7
     "crash": ErrorCode.INTERNAL,  # 18
 }
 
@@ -63,16 +63,15 @@ def test_robot_stands_still_while_its_model_fails(robot: RobotGraph, fault: str)
     assert robot.works()
 
 
-@pytest.mark.parametrize(
-    ("how", "code"),
-    [("killed", ErrorCode.WM_DIED), ("frozen", ErrorCode.WM_UNRESPONSIVE)],
-)
-def test_robot_stands_still_when_its_model_dies_in_mid_rollout(
-    robot: RobotGraph, how: str, code: ErrorCode
-) -> None:
-    """1 and 2: it is noticed by the silence, long before the deadline."""
-    quick = robot.changed("planner_node", rollout_deadline_s=60.0, server_lost_s=1.0)
-    with quick, robot.changed("wm_node", model_parameters=["seconds=30"]):
+@pytest.mark.parametrize("how", ["killed", "frozen"])
+def test_robot_stands_still_when_its_model_dies_in_mid_rollout(robot: RobotGraph, how: str) -> None:
+    """1 and 2: noticed by the silence, long before the deadline.
+
+    A process that is stopped as a whole cannot be told from a dead one. One whose model alone hangs
+    goes on answering: that is the deadline's case.
+    """
+    patient = robot.changed("planner_node", rollout_deadline_s=60.0)
+    with patient, robot.changed("wm_node", model_parameters=["seconds=30"]):
         episode = robot.begin()
         robot.until_imagining()
         told = robot.watcher.fault(f"model {how}", 0.0)
@@ -81,8 +80,8 @@ def test_robot_stands_still_when_its_model_dies_in_mid_rollout(
             ended = episode.end(told, 5.0)
         else:
             with robot.stopped("wm_node"):
-                ended = episode.end(told, 10.0)
-    assert ended.code == code, f"{ended.code}: {ended.message}"
+                ended = episode.end(told, 5.0)
+    assert ended.code == ErrorCode.WM_DIED, f"{ended.code}: {ended.message}"
     assert "wm_node" in ended.message and ended.hold_s == 0.0
     assert robot.works()
 

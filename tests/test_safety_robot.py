@@ -25,7 +25,6 @@ STREAMS = {
     "bad_size": (0.0, ErrorCode.BAD_IMAGE),  # 13
     "wrong_frame": (0.0, ErrorCode.BAD_IMAGE),  # 13, 30
     "bad_intrinsics": (0.0, ErrorCode.BAD_IMAGE),  # 13
-    "tf_off": (0.0, ErrorCode.TF_UNAVAILABLE),  # 30
     "odom_off": (0.0, ErrorCode.STALE_OBSERVATION),  # 10
     "nan_odom": (0.0, ErrorCode.STALE_OBSERVATION),  # 30
     "odom_scale": (1000.0, ErrorCode.DISPLACEMENT_MISMATCH),  # 30: millimetres for metres
@@ -64,20 +63,38 @@ def test_robot_holds_when_its_action_servers_fail(robot: RobotGraph, fault: str)
     assert is_held_and_closed(robot, name, value, code, STREAM_S)
 
 
-@pytest.mark.parametrize(
-    ("fault", "code"),
-    [
-        ("hang_goals", ErrorCode.ACTION_SERVER_LOST),  # 15: alive, and makes no progress
-        ("abort_goals", ErrorCode.ACTION_FAILED),  # 14
-    ],
-)
-def test_robot_never_moves_while_its_servers_do_not_work(
-    robot: RobotGraph, fault: str, code: ErrorCode
-) -> None:
-    with robot.injected(fault):
+@pytest.mark.parametrize("fault", ["hang_goals", "abort_goals"])
+def test_robot_never_moves_while_its_servers_do_not_work(robot: RobotGraph, fault: str) -> None:
+    """14, 15: goals that never end are cancelled; after three that failed there is no fourth."""
+    persistent = robot.changed("planner_node", reviser_parameters=["stop_after=4"])
+    with persistent, robot.injected(fault):
         episode = robot.begin()
         told = robot.watcher.fault(fault, 0.0)
         ended = episode.end(told)
-    assert ended.code == code, f"{ended.code}: {ended.message}"
+    assert ended.code == ErrorCode.ACTION_FAILED, f"{ended.code}: {ended.message}"
     assert ended.status == EpisodeStatus.ABORTED_FAULT and ended.hold_s == 0.0
     assert robot.works()
+
+
+def test_a_camera_that_repeats_itself_while_the_robot_drives_is_found(robot: RobotGraph) -> None:
+    """11."""
+    one_by_one = robot.changed(
+        "planner_node", execute=1, horizon=1, reviser_parameters=["stop_after=8"]
+    )
+    with one_by_one:
+        episode = robot.driving()
+        told = robot.watcher.fault("frozen_camera", None)
+        with robot.injected("frozen_camera"):
+            ended = episode.end(told)
+    assert ended.code == ErrorCode.FROZEN_CAMERA and "front" in ended.message, ended.message
+    assert ended.status == EpisodeStatus.ABORTED_FAULT
+    assert robot.works()
+
+
+def test_robot_never_moves_on_a_camera_that_tf_does_not_place(robot: RobotGraph) -> None:
+    """30."""
+    assert robot.nodes["simulated_robot"].stop() == 0
+    robot.start("simulated_robot", faults=["tf_off"])
+    robot.until_active("simulated_robot")
+    with robot.changed("env_bridge"):
+        pass

@@ -24,6 +24,7 @@ setup(
             "arm = wiw_env_bridge.collect.arm:ArmSampler",
         ],
         "wiw.environments": [
+            "robot = wiw_env_bridge.robot.environment:RobotEnvironment",
             "mujoco = wiw_env_bridge.mujoco.environment:MujocoEnvironment",
             "tabletop = wiw_env_bridge.tabletop.environment:TabletopEnvironment",
         ],

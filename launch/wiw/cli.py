@@ -12,7 +12,7 @@ from rich.table import Table
 
 from wiw import arms, policies
 from wiw.arms import DEFAULT_ARMS
-from wiw.commands import check, collect, measure, record, replay, study, train
+from wiw.commands import check, collect, export, goal, measure, record, replay, study, train
 from wiw.study import Settings, load
 from wiw_core.errors import WiwError, describe
 
@@ -307,6 +307,8 @@ app.command("train", epilog=train.EPILOG)(train.train)
 app.command("measure", epilog=measure.EPILOG)(measure.measure)
 app.command("study", epilog=study.EPILOG)(study.study)
 app.command("check", epilog=check.EPILOG)(check.check)
+app.command("goal", epilog=goal.EPILOG)(goal.goal)
+app.add_typer(export.app, name="export")
 app.command("record", epilog=record.EPILOG)(record.record)
 app.command("replay", epilog=replay.EPILOG)(replay.replay)
 

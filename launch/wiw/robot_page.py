@@ -13,9 +13,10 @@ from wiw_env_bridge.robot.schema import table
 
 HEAD = """# Every setting of a robot's profile
 
-Made by `python -m wiw.robot_page > docs/robot-profile.md`; a test compares it with the code. How to use it:
-[a robot of your own](robot.md). Names of topics, services and actions are relative to the bridge's namespace. `NAME` is
-a name of your choice, such as the camera `front`. What is not `required` may be left out.
+Made by `python -m wiw.robot_page > docs/robot-profile.md`; a test compares it with the code. How to
+use it: [a robot of your own](robot.md). Names of topics, services and actions are relative to the
+bridge's namespace. `NAME` is a name of your choice, such as the camera `front`. What is not
+`required` may be left out.
 """
 
 

@@ -81,6 +81,8 @@ def test_a_typo_gets_the_nearest_name_and_nonsense_gets_them_all():
     assert str(near) == "There is no world model named 'wrap'. Did you mean 'warp'?"
     far = unknown_name(ErrorCode.UNKNOWN_MODEL, "world model", "zzz", ["warp", "copy"])
     assert far.hint == "Known: copy, warp."
+    many = unknown_name(ErrorCode.UNKNOWN_EPISODE, "episode", "?", [f"e{i:03}" for i in range(240)])
+    assert many.hint.endswith("e031 and 208 more.")
 
 
 @pytest.mark.parametrize(

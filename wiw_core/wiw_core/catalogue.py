@@ -1,4 +1,4 @@
-"""What is known of a world model before it is loaded: what ``wiw list models`` shows."""
+"""What is known of a plugin before it is loaded: what ``wiw list`` shows."""
 
 from __future__ import annotations
 
@@ -44,4 +44,20 @@ class ModelSheet:
     measured: bool = False
     licence: str = "Apache-2.0"
     source: str = "ships with WIW"
+    missing: Callable[[], str] = _nothing
+
+
+@dataclass(frozen=True)
+class EnvironmentSheet:
+    """Whether an environment can be used here, said without starting it.
+
+    An environment's class may have one as its attribute ``sheet``.
+
+    Attributes
+    ----------
+    missing : callable
+        Returns an empty text if the environment can be used as it comes, else one sentence that
+        says what is missing. It looks and never starts, downloads or imports anything heavy.
+    """
+
     missing: Callable[[], str] = _nothing

@@ -117,9 +117,15 @@ def describe(code: int) -> str:
         return f"{int(code)} (unknown code)"
 
 
+_LISTED = 32
+"""Most names that a message lists."""
+
+
 def unknown_name(code: ErrorCode, kind: str, name: str, known: Iterable[str]) -> WiwError:
     """Build the error for a name that nothing answers to, suggesting the nearest known one."""
     names = sorted(known)
     near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
-    hint = f"Did you mean '{near[0]}'?" if near else f"Known: {', '.join(names) or 'none'}."
+    listed = ", ".join(names[:_LISTED]) or "none"
+    more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
+    hint = f"Did you mean '{near[0]}'?" if near else f"Known: {listed}{more}."
     return WiwError(code, f"There is no {kind} named '{name}'.", hint)

@@ -6,7 +6,6 @@ import threading
 import time
 
 import numpy as np
-import rclpy
 from control_msgs.action import FollowJointTrajectory, GripperCommand, ParallelGripperCommand
 from rclpy.action import ActionServer, CancelResponse, GoalResponse
 from rclpy.callback_groups import ReentrantCallbackGroup
@@ -16,6 +15,7 @@ from sensor_msgs.msg import JointState
 from std_msgs.msg import String
 
 from wiw_env_bridge.robot.profile import parse_profile
+from wiw_env_bridge.simulated_robot.servers import Gone, ServerNode
 from wiw_env_bridge.tabletop import panda
 from wiw_ros.qos import JOINTS, LATCHED
 
@@ -66,36 +66,33 @@ class FakeArm:
     """
 
     def __init__(self, probe, gripper=ParallelGripperCommand, urdf=None, layout="plain"):
-        self.node = rclpy.create_node("fake_arm", context=probe.node.context)
-        probe.add(self.node)
+        self._state = ServerNode(probe.node, "fake_arm_state")
+        self._controllers = ServerNode(probe.node, "fake_arm_controllers")
         self._group = ReentrantCallbackGroup()
         self.mode, self.talks, self.layout, self.stalls = "follow", True, layout, False
         self.goals, self.grips, self.cancelled = [], [], threading.Event()
-        self.moving = threading.Event()
-        self._held = 0.0
+        self.moving, self._gone = threading.Event(), threading.Event()
         self.q = dict(zip((*NAMES, *FINGERS), (*panda.READY_RAD, 0.04, 0.04)))
-        self._states = self.node.create_publisher(JointState, "joint_states", JOINTS)
-        self._says = self.node.create_publisher(String, "robot_description", LATCHED)
+        node = self._state.node
+        self._states = node.create_publisher(JointState, "joint_states", JOINTS)
+        self._says = node.create_publisher(String, "robot_description", LATCHED)
         if urdf is None or urdf:
             self._says.publish(String(data=urdf or panda_urdf()))
-        self.node.create_timer(
-            0.02, self._publish, self._group, Clock(clock_type=ClockType.STEADY_TIME)
-        )
-        self.servers = [self._serve(FollowJointTrajectory, ARM_ACTION, self._follow)]
+        node.create_timer(0.02, self._publish, self._group, Clock(clock_type=ClockType.STEADY_TIME))
+        self._servers = [self._serve(FollowJointTrajectory, ARM_ACTION, self._follow)]
         if gripper is not None:
-            self.servers.append(self._serve(gripper, HAND_ACTION, self._grip))
+            self._servers.append(self._serve(gripper, HAND_ACTION, self._grip))
 
     def vanish(self):
         """Take the servers out of the graph, as a crash does: what runs never answers."""
-        while self.servers:
-            self.servers.pop().destroy()
+        self._gone.set()
+        self._controllers.close()
+        while self._servers:
+            self._servers.pop().destroy()  # a node that goes leaves its action servers behind
 
     def close(self):
-        self.mode = "follow"
-        self.talks = False
-        self.cancelled.set()
         self.vanish()
-        self.node.destroy_node()
+        self._state.close()
 
     @property
     def angles(self):
@@ -106,7 +103,7 @@ class FakeArm:
             return GoalResponse.REJECT if self.mode == "reject" else GoalResponse.ACCEPT
 
         return ActionServer(
-            self.node,
+            self._controllers.node,
             action,
             name,
             execute,
@@ -139,9 +136,8 @@ class FakeArm:
                 return result
             if now_s >= end_s and mode not in ("hang", "deaf"):
                 break
-            if not self.talks and self.cancelled.is_set():
-                break
-            time.sleep(0.01)
+            if self._gone.wait(0.01):
+                raise Gone
         if isinstance(mode, int):
             result.error_code, result.error_string = mode, "said the fake"
             handle.abort()
@@ -153,7 +149,7 @@ class FakeArm:
         command = handle.request.command
         self.grips.append(command)
         single = isinstance(handle.request, GripperCommand.Goal)
-        goal = command.position / 2 if single else command.position[0]
+        goal = command.position if single else command.position[0]
         if not self.stalls:
             for name in FINGERS:
                 self.q[name] = goal
@@ -180,5 +176,5 @@ class FakeArm:
             groups = [list(FINGERS), list(reversed(NAMES))]
         for names in groups:
             message = JointState(name=names, position=[q[name] for name in names])
-            message.header.stamp = self.node.get_clock().now().to_msg()
+            message.header.stamp = self._state.node.get_clock().now().to_msg()
             self._states.publish(message)

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from wiw_core.cameras import panorama, pinhole
+from wiw_core.cameras.boxes import target_box
 from wiw_core.errors import ErrorCode, WiwError
 from wiw_core.geometry import T_BASE_OPTICAL, Pose2
 from wiw_core.plans import TURN_RAD
-from wiw_env_bridge.mujoco.boxes import target_box
 from wiw_env_bridge.mujoco.cameras import CAMERA_HEIGHT_M
 from wiw_env_bridge.mujoco.floorplan import CEILING_M
 from wiw_env_bridge.mujoco.navigation import CELL_M

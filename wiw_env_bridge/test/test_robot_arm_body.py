@@ -288,6 +288,15 @@ def test_the_gripper_acts_only_when_it_is_told_something_else(body, robot):
     assert list(robot.grips[0].effort) == [30.0]
 
 
+def test_a_gripper_that_was_opened_by_hand_closes_again(body, robot, probe):
+    closed = go(0.29, 0.03, 1.2, opened=False)
+    run(body, closed)
+    robot.q.update(dict.fromkeys(FINGERS, 0.04))
+    probe.until(lambda: body.state().gripper == 1.0, WAIT_S, "the hand")
+    run(body, closed)
+    assert len(robot.grips) == 2 and robot.q[FINGERS[0]] == 0.0
+
+
 def test_a_gripper_that_stalls_while_closing_holds_something(body, robot):
     robot.stalls = True
     assert run(body, go(0.29, 0.03, 1.2, opened=False)).code is ErrorCode.OK
@@ -303,15 +312,16 @@ def test_a_gripper_that_stalls_while_opening_has_failed(body, robot):
     assert len(robot.grips) == 3
 
 
-def test_the_older_gripper_action_is_told_a_gap(domain):
+@pytest.mark.parametrize(("scale", "told"), [(1.0, 0.04), (2.0, 0.08)])
+def test_the_older_gripper_action_is_told_a_joint_position_or_a_gap(domain, scale, told):
     with Probe(domain, "other_probe") as probe:  # one context knows a topic by one type
         link, robot = RobotLink(probe.node), FakeArm(probe, gripper=GripperCommand)
         try:
-            body = made(link)
+            gripper = {"action": HAND_ACTION, "command_scale": scale}
+            body = made(link, arm={"gripper": gripper})
             run(body, go(0.29, 0.03, 1.2, opened=False))
             run(body, go(0.29, 0.03, 1.2, opened=True))
-            assert [(c.position, c.max_effort) for c in robot.grips] == [(0.0, 30.0), (0.08, 30.0)]
-            assert body.state().gripper == 1.0
+            assert [(c.position, c.max_effort) for c in robot.grips] == [(0.0, 30.0), (told, 30.0)]
         finally:
             robot.close()
             link.close()

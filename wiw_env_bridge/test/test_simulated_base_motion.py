@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from action_msgs.srv import CancelGoal
 from nav2_msgs.action import DriveOnHeading, Spin
-from simulated_base_rig import ABORTED, CANCELED, EPISODE, SUCCEEDED, SimulatedBaseRig
+from simulated_base_rig import EPISODE, SimulatedBaseRig
+from simulated_robot_rig import ABORTED, CANCELED, SUCCEEDED
 
 from wiw_core.decisions import EpisodeStatus
 from wiw_core.errors import ErrorCode
@@ -290,13 +291,13 @@ def test_two_robots_live_in_two_namespaces_and_end_standing_on_a_signal(
     try:
         other.until_ready()
         before = robot.until_still()
-        handle = other.send_spin(720.0)
+        result = other.send_spin(720.0).get_result_async()
         other.until(lambda: other.twist()[1] > 0.5, "the second turns")
         assert robot.pose() == before
         assert other.process.stop() == 0
         other.until(lambda: other.twist() == (0.0, 0.0), "standing at the end")
         other.until(lambda: other.commands[-1][1].twist.angular.z == 0.0, "zero commanded")
-        assert robot.probe.result(handle).status == ABORTED
+        assert robot.probe.wait(result, 5.0).status == ABORTED
     finally:
         other.close()
 

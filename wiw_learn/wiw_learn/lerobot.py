@@ -59,12 +59,7 @@ def export(data: Dataset, out: Path, progress: Progress | None = None) -> None:
         ``BAD_PARAMETER`` if there is something in the folder, or the dataset's kind has no actions;
         ``RECORD_CORRUPT`` for a bad shard; ``RECORDING_FAILED``.
     """
-    if out.exists() and any(out.iterdir()):
-        raise WiwError(
-            ErrorCode.BAD_PARAMETER,
-            f"'{out}' is not empty.",
-            "Choose another folder for --lerobot.",
-        )
+    require_empty(out)
     manifest = data.manifest
     if manifest.kind not in CAMERAS:
         raise WiwError(
@@ -80,7 +75,7 @@ def export(data: Dataset, out: Path, progress: Progress | None = None) -> None:
         for k, trajectory in enumerate(data):
             rows = _rows(kind, trajectory, manifest.actions)
             videos = {f"observation.images.{c}": trajectory[c] for c in CAMERAS[kind]}
-            depth = _millimetres(trajectory[DEPTH[kind]])
+            depth = millimetres(trajectory[DEPTH[kind]])
             files.add(texts[k], tasks.index(texts[k]), rows, videos, depth)
             stats.add(rows, videos, depth)
             hw = {key: (v.shape[1], v.shape[2]) for key, v in videos.items()}
@@ -92,15 +87,26 @@ def export(data: Dataset, out: Path, progress: Progress | None = None) -> None:
     files.write_json("meta/info.json", files.info(_features(kind, hw), len(tasks), f"wiw_{kind}"))
 
 
+def require_empty(out: Path) -> None:
+    """Refuse a folder that holds anything; raises ``BAD_PARAMETER``."""
+    if out.exists() and any(out.iterdir()):
+        raise WiwError(ErrorCode.BAD_PARAMETER, f"'{out}' is not empty.", "Choose another folder.")
+
+
+def depth_feature(height: int, width: int) -> dict[str, Any]:
+    """Return the entry of depth in ``info.json``."""
+    return {
+        "dtype": "image",
+        "shape": [height, width, 1],
+        "names": ["height", "width", "channels"],
+        "info": {"is_depth_map": True, "unit": "millimetre", "unknown": 0},
+    }
+
+
 def _features(kind: str, hw: Mapping[str, tuple[int, int]]) -> dict[str, Any]:
     return {
         **{key: video_feature(*size) for key, size in hw.items() if key != DEPTH_KEY},
-        DEPTH_KEY: {
-            "dtype": "image",
-            "shape": [*hw[DEPTH_KEY], 1],
-            "names": ["height", "width", "channels"],
-            "info": {"is_depth_map": True, "unit": "millimetre", "unknown": 0},
-        },
+        DEPTH_KEY: depth_feature(*hw[DEPTH_KEY]),
         "observation.state": feature("float32", STATE[kind]),
         "action": feature("float32", ACTION[kind]),
         "next.collided": feature("bool"),
@@ -137,7 +143,8 @@ def _motion(name: str) -> tuple[float, float]:
     return delta.x_m, delta.yaw_rad
 
 
-def _millimetres(depth: npt.NDArray[Any]) -> npt.NDArray[np.uint16]:
+def millimetres(depth: npt.NDArray[Any]) -> npt.NDArray[np.uint16]:
+    """Return depth in metres as 16-bit millimetres; raises ``RECORD_CORRUPT`` unless finite."""
     metres = depth.astype(np.float64)
     if not np.isfinite(metres).all():
         raise WiwError(ErrorCode.RECORD_CORRUPT, "The dataset has depth that is not finite.")

@@ -93,7 +93,7 @@ class Files:
         task_index: int,
         rows: Mapping[str, Array],
         videos: Mapping[str, Array],
-        depth: npt.NDArray[np.uint16],
+        depth: npt.NDArray[np.uint16] | None,
     ) -> None:
         """Append one episode.
 
@@ -103,10 +103,10 @@ class Files:
             Arrays of one row per frame.
         videos : mapping
             (N, H, W, 3) uint8 per camera.
-        depth : (N, H, W) uint16
+        depth : (N, H, W) uint16, optional
             Millimetres.
         """
-        index, count = len(self._episodes), len(depth)
+        index, count = len(self._episodes), len(next(iter(rows.values())))
         file = index // EPISODES_PER_FILE
         if index and index % EPISODES_PER_FILE == 0:
             self._end_file()
@@ -262,7 +262,7 @@ def _columns(episodes: Sequence[Mapping[str, Any]]) -> Any:
 
 def _table(
     rows: Mapping[str, Array],
-    depth: npt.NDArray[np.uint16],
+    depth: npt.NDArray[np.uint16] | None,
     episode: int,
     task: int,
     first: int,
@@ -270,10 +270,12 @@ def _table(
     """Return the frames of one episode as an Arrow table."""
     import pyarrow as pa
 
-    count = len(depth)
-    png = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
-    pictures = [{"bytes": _png(d), "path": f"frame-{k:06d}.png"} for k, d in enumerate(depth)]
-    columns: dict[str, Any] = {DEPTH: pa.array(pictures, png)}
+    count = len(next(iter(rows.values())))
+    columns: dict[str, Any] = {}
+    if depth is not None:
+        png = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+        pictures = [{"bytes": _png(d), "path": f"frame-{k:06d}.png"} for k, d in enumerate(depth)]
+        columns[DEPTH] = pa.array(pictures, png)
     for name, values in rows.items():
         if values.ndim == 1:
             columns[name] = pa.array(values)

@@ -25,16 +25,19 @@ class Stats:
     def __init__(self) -> None:
         self._sums: dict[str, _Sums] = {}
 
-    def add(self, rows: Mapping[str, Array], videos: Mapping[str, Array], depth: Array) -> None:
+    def add(
+        self, rows: Mapping[str, Array], videos: Mapping[str, Array], depth: Array | None
+    ) -> None:
         """Take in one episode, as :meth:`wiw_learn.lerobot_files.Files.add` does."""
-        frames = len(depth)
+        frames = len(next(iter(rows.values())))
         for name, values in rows.items():
             self._of(name).add(values.reshape(frames, -1).astype(np.float64), frames)
         for name, pictures in videos.items():
             some = pictures[:, ::PIXEL_STEP, ::PIXEL_STEP].reshape(-1, 3) / 255.0
             self._of(name, picture=True).add(some, frames)
-        some = depth[:, ::PIXEL_STEP, ::PIXEL_STEP].reshape(-1, 1).astype(np.float64)
-        self._of(DEPTH, picture=True).add(some, frames)
+        if depth is not None:
+            some = depth[:, ::PIXEL_STEP, ::PIXEL_STEP].reshape(-1, 1).astype(np.float64)
+            self._of(DEPTH, picture=True).add(some, frames)
 
     def as_dict(self) -> dict[str, dict[str, Any]]:
         """Return what the file holds."""

@@ -186,6 +186,7 @@ class PlannerNode(ManagedNode):
         goal = handle.request
         with self._one_goal():
             assert self._env is not None
+            self._env.interrupted = cancelled = self._cancelled(handle)
             env, policy, recorder = self._recorded(goal, self._policy(goal.task))
             result = run_episode(
                 env,
@@ -195,7 +196,7 @@ class PlannerNode(ManagedNode):
                 seed=goal.seed,
                 recorder=recorder,
                 generation=self._env.next_generation(),
-                cancelled=self._cancelled(handle),
+                cancelled=cancelled,
                 on_decision=lambda decision: self._tell(handle, decision),
             )
         self.counters["episodes"] += 1

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import queue
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +14,7 @@ import pytest
 from diagnostic_msgs.msg import DiagnosticArray
 
 from wiw_msgs.msg import Heartbeat
+from wiw_ros import node
 from wiw_ros.qos import DIAGNOSTICS, HEARTBEAT
 from wiw_ros.testing import NodeProcess, Probe, own_domain
 
@@ -131,3 +134,22 @@ def wait_for(node: NodeProcess, words: str) -> None:
     end = time.monotonic() + 20.0
     while words not in node.output:
         assert time.monotonic() < end and node.process.poll() is None, node.output
+
+
+def test_a_signal_that_another_thread_takes_is_not_lost() -> None:
+    """The kernel may hand both signals of a double Ctrl-C to a thread that Python ignores."""
+    asked: queue.SimpleQueue[int] = queue.SimpleQueue()
+    before = signal.signal(signal.SIGUSR1, lambda *_: asked.put(7))
+    over = threading.Event()
+    other = threading.Thread(target=over.wait, daemon=True)
+    other.start()
+    rescue = threading.Timer(20.0, asked.put, [-1])
+    rescue.start()
+    kill = threading.Timer(0.1, signal.pthread_kill, [other.ident, signal.SIGUSR1])
+    kill.start()
+    try:
+        assert node._first(asked) == 7
+    finally:
+        rescue.cancel()
+        over.set()
+        signal.signal(signal.SIGUSR1, before)

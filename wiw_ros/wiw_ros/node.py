@@ -20,6 +20,7 @@ from rclpy.clock import Clock, ClockType
 from rclpy.executors import ExternalShutdownException, MultiThreadedExecutor
 from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
 from wiw_core.errors import ErrorCode, WiwError, describe
@@ -32,6 +33,8 @@ from wiw_ros.qos import DIAGNOSTICS, HEARTBEAT
 HEARTBEAT_S = 0.1
 SHUTDOWN_S = 5.0
 """Longest time from a signal to the end of the process."""
+SIGNAL_S = 0.05
+"""Longest time from a signal to what it is for."""
 ANSWER_S = 1.0
 """Longest time for the results of goals that a shutdown ends."""
 THREADS = 16
@@ -253,7 +256,7 @@ def run(node_class: Callable[[], ManagedNode], args: Sequence[str] | None = None
     ending = threading.Event()
     spinner = threading.Thread(target=_spin, args=(executor, node, ending), daemon=True)
     spinner.start()
-    code = exit_requests.get()
+    code = _first(exit_requests)
 
     # Threads cannot be ended: a plugin that is stuck must not keep the process.
     down = threading.Event()
@@ -265,7 +268,7 @@ def run(node_class: Callable[[], ManagedNode], args: Sequence[str] | None = None
     except Exception as error:  # noqa: BLE001 - also in the middle of a transition the robot must hold
         node.fail(error)
         node.on_shutdown(LifecycleState(state_id=0, label="unknown"))
-    _answer_open_goals(executor, node)
+    answer_open_goals(executor, node)
     down.set()
     ending.set()
     executor.shutdown(timeout_sec=1.0)
@@ -278,8 +281,21 @@ def run(node_class: Callable[[], ManagedNode], args: Sequence[str] | None = None
     return code
 
 
-def _answer_open_goals(executor: MultiThreadedExecutor, node: ManagedNode) -> None:
-    """Let the executor send the results of goals that the shutdown has just ended."""
+def _first(exit_requests: queue.SimpleQueue[int]) -> int:
+    """Wait for the first entry; see to it that the handlers of signals run.
+
+    They run in the main thread only. Where two signals come at once another thread may take both,
+    and what the main thread waits in is not interrupted.
+    """
+    while True:
+        try:
+            return exit_requests.get(timeout=SIGNAL_S)
+        except queue.Empty:
+            continue
+
+
+def answer_open_goals(executor: MultiThreadedExecutor, node: Node) -> None:
+    """Let the executor send the results of goals that have just been ended; bounded in time."""
     servers = [w for w in node.waitables if isinstance(w, ActionServer)]
     end, quiet_turns = time.monotonic() + ANSWER_S, 0
     while quiet_turns < 2 and time.monotonic() < end:

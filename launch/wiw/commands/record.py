@@ -91,6 +91,7 @@ def _record(topics: list[str], out: Path, profile: str, seconds: float, min_free
             asked.wait(0.1)
         recording.close()
     finally:
+        bag.abort()  # nothing, if it was completed
         node.destroy_node()
         rclpy.try_shutdown()
     counts = {topic: count for topic, count in sorted(bag.counts.items()) if count}

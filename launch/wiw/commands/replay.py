@@ -60,9 +60,10 @@ def replay(
     console.print(_table(done))
     decisions = sum(len(e.decisions) for e in done)
     different = sum(len(e.different) for e in done)
+    alike = sum(d.alike for e in done for d in e.decisions)
     missing = sum(e.missing for e in done)
     console.print(
-        f"{decisions - different} of {decisions} decisions are the same"
+        f"{decisions - different} of {decisions} decisions are the same; {alike} act alike"
         + (f"; {missing} turns are not in the recording" if missing else ""),
         soft_wrap=True,
     )
@@ -83,8 +84,9 @@ def _tell(episode: Replayed) -> None:
 
 def _table(done: list[Replayed]) -> Table:
     table = Table(box=None, pad_edge=False)
-    for title in ("episode", "task", "ended", "decisions", "same", "missing", "first difference"):
-        table.add_column(title, justify="right" if title in ("decisions", "same") else "left")
+    numbers = ("decisions", "same", "same act", "missing")
+    for title in ("episode", "task", "ended", *numbers, "first difference"):
+        table.add_column(title, justify="right" if title in numbers else "left")
     for each in done:
         result = each.episode.result
         different = each.different
@@ -95,6 +97,7 @@ def _table(done: list[Replayed]) -> Table:
             result.status.name.lower().replace("_", " ") if result else "not in the recording",
             str(len(each.decisions)),
             str(len(each.decisions) - len(different)),
+            str(sum(decision.alike for decision in each.decisions)),
             str(each.missing or ""),
             first,
         )

@@ -33,6 +33,14 @@ def first_difference(recorded: Decision, now: Decision, tolerance: float = TOLER
     return _in_candidates(recorded, now, tolerance)
 
 
+def acts_alike(recorded: Decision, now: Decision, tolerance: float = TOLERANCE) -> bool:
+    """Whether the robot would have done the same, or given the same answer, whatever the scores."""
+    before = recorded.plan.prefix(recorded.prefix_length)
+    after = now.plan.prefix(now.prefix_length)
+    same = (recorded.kind, recorded.answer) == (now.kind, now.answer)
+    return same and _same_plan(before, after, tolerance)
+
+
 def _in_candidates(recorded: Decision, now: Decision, tolerance: float) -> str:
     if len(recorded.candidates) != len(now.candidates):
         return f"{len(now.candidates)} candidates instead of {len(recorded.candidates)}"

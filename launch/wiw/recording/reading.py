@@ -67,6 +67,11 @@ def complete(path: Path) -> bool:
     return (path / METADATA).is_file()
 
 
+def is_recording(path: Path) -> bool:
+    """Whether this is a recording, complete or not."""
+    return complete(path) or path.suffix == ".mcap" or any(path.glob("*.mcap"))
+
+
 def mend(folder: Path) -> Path:
     """Complete what a killed recording left, in place; return the folder.
 

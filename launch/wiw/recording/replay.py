@@ -10,7 +10,7 @@ from typing import Any
 
 from wiw import arms, policies
 from wiw.policies import typed
-from wiw.recording.comparing import TOLERANCE, first_difference
+from wiw.recording.comparing import TOLERANCE, acts_alike, first_difference
 from wiw.recording.episodes import RecordedEpisode, recorded_episodes
 from wiw.recording.imagination import RecordedImagination
 from wiw.tasks import definition
@@ -39,11 +39,14 @@ class Redecided:
         None if it could not be taken.
     difference : str
         Where it first differs from the recorded one; empty: nowhere.
+    alike : bool
+        The robot would have done the same, whatever the scores.
     """
 
     recorded: Decision
     now: Decision | None
     difference: str
+    alike: bool
 
 
 @dataclass(frozen=True)
@@ -136,9 +139,10 @@ class Replay:
             try:
                 now = decide(policy, context, seed=begun.seed)
                 difference = first_difference(turn.decision, now, self._tolerance)
+                alike = acts_alike(turn.decision, now, self._tolerance)
             except WiwError as error:
-                now, difference = None, f"{describe(error.code)}: {error}"
-            decisions.append(Redecided(turn.decision, now, difference))
+                now, difference, alike = None, f"{describe(error.code)}: {error}", False
+            decisions.append(Redecided(turn.decision, now, difference, alike))
             # What was really done is what led to the next observation.
             previous = turn.decision if difference else now
             history = (*history, turn.observation)[-policy.context_length :]

@@ -29,6 +29,8 @@ LISTEN_S = 1.0
 """Seconds a bridge listens for another holder before it takes a robot."""
 FRESH_S = 1.0
 """A holder that has been silent for longer is gone."""
+TIE_S = 1.0
+"""Two leases nearer in age than messages may be late are told apart by chance."""
 
 
 class Lease:
@@ -50,6 +52,7 @@ class Lease:
         self._others: dict[str, tuple[float, RobotLease]] = {}
         self._why: WiwError | None = None
         self._file: IO[str] | None = None
+        self._asked_s = 0.0
         self._instance = uuid.uuid4().hex
         self._publisher = ears.node.create_publisher(RobotLease, TOPIC, LEASE)
         ears.node.create_subscription(RobotLease, TOPIC, self._heard, LEASE)
@@ -72,12 +75,12 @@ class Lease:
         self.release()
         if robot:
             self._file = _lock_file(robot)
+        self._asked_s = time.monotonic()
         self._mine = RobotLease(
             robot=robot,
             bridge=self._node.full_name,
             host=host_id(),
             instance=self._instance,
-            since_ns=time.time_ns(),
         )
         try:
             self._listen(robot)
@@ -122,7 +125,10 @@ class Lease:
             return False
         if mine.held != other.held:
             return bool(other.held)
-        return bool((other.since_ns, other.instance) < (mine.since_ns, mine.instance))
+        older_s = other.age_s - (time.monotonic() - self._asked_s)
+        if abs(older_s) < TIE_S:
+            return bool(other.instance < mine.instance)
+        return bool(older_s > 0.0)
 
     def _heard(self, other: RobotLease) -> None:
         if other.instance == self._instance:
@@ -142,6 +148,7 @@ class Lease:
             gone = time.monotonic() - 10 * FRESH_S
             self._others = {k: v for k, v in self._others.items() if v[0] > gone}
         if mine is not None:
+            mine.age_s = time.monotonic() - self._asked_s
             self._publisher.publish(mine)
 
 

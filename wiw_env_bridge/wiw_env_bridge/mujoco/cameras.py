@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from wiw_core.cameras import cubemap, pinhole
+from wiw_core.cameras.remap import across_edges
 from wiw_core.geometry import T_BASE_OPTICAL, Array, Pose2
 from wiw_core.observation import Depth, Rgb
 from wiw_env_bridge.mujoco.canvas import metres
@@ -17,7 +18,6 @@ from wiw_env_bridge.mujoco.stage import Stage
 CAMERA_HEIGHT_M = 1.0
 """Height of every camera above the floor (arXiv 2510.18135, appendix B)."""
 _BORDER = 2
-_EDGE = 0.05
 
 Mask = npt.NDArray[np.bool_]
 
@@ -101,12 +101,9 @@ class PanoramaCamera:
         self._draw(stage, pose, range(6), ids=False)
         rgb, inverse = stage.read(*self.buffer_hw, depth=True)
         assert inverse is not None
-        # Interpolating inverse depth is exact on planes; across an edge it would invent a surface
-        # between the two, so there the nearest pixel counts.
         smooth = metres(cv2.remap(inverse, *self._map, cv2.INTER_LINEAR))
         nearest = metres(inverse.ravel()[self._nearest])
-        depth = np.where(np.abs(smooth - nearest) < _EDGE * nearest, smooth, nearest)
-        return self._colours(rgb), depth * self._ray_lengths
+        return self._colours(rgb), across_edges(smooth, nearest) * self._ray_lengths
 
     def mask(
         self, stage: Stage, pose: Pose2, body: int, direction: Array, radius_rad: float

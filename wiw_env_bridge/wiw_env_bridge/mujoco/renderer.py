@@ -10,11 +10,11 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from wiw_core.cameras.boxes import target_box
 from wiw_core.errors import ErrorCode, WiwError
 from wiw_core.geometry import Array, Pose2
 from wiw_core.observation import Box, Depth, Rgb
 from wiw_env_bridge.mujoco.apartment import Layout, lay_out
-from wiw_env_bridge.mujoco.boxes import target_box
 from wiw_env_bridge.mujoco.cameras import (
     CAMERA_HEIGHT_M,
     Mask,

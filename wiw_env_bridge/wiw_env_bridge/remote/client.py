@@ -359,7 +359,7 @@ class RemoteEnvironment:
         self._tasks = said.texts("tasks")
         self.offers = frozenset(k for k in ("mobile", "cloneable", "imaginable") if said.flag(k))
         if "imaginable" in self.offers:
-            height, width = (int(side) for side in said.numbers("frame_hw", 2))
+            height, width = said.wholes("frame_hw", 2)
             self._frames = Projection(said.whole("projection")), (height, width)
 
     def _given_up(

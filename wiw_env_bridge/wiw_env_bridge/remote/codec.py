@@ -70,9 +70,16 @@ class Fields:
             raise BadMessage(f"'{name}' of {self._what} holds what is no text.")
         return tuple(values)
 
-    def numbers(self, name: str, count: int = -1) -> tuple[float, ...]:
+    def numbers(self, name: str, count: int = -1, finite: bool = True) -> tuple[float, ...]:
         """Return a list of numbers, ``count`` of them if that is not negative."""
-        return tuple(_numbers(self.items(name), f"'{name}' of {self._what}", count))
+        return tuple(_numbers(self.items(name), f"'{name}' of {self._what}", count, finite))
+
+    def wholes(self, name: str, count: int = -1) -> tuple[int, ...]:
+        """Return a list of whole numbers, none of them negative."""
+        values = self.numbers(name, count)
+        if not all(value >= 0.0 and value.is_integer() for value in values):
+            raise BadMessage(f"'{name}' of {self._what} holds what is no count.")
+        return tuple(int(value) for value in values)
 
     def code(self, name: str) -> ErrorCode:
         """Return an error code."""
@@ -83,11 +90,13 @@ class Fields:
             raise BadMessage(f"'{name}' of {self._what} is {value}, which is no code.") from error
 
 
-def _numbers(values: Sequence[Any], what: str, count: int) -> list[float]:
+def _numbers(values: Sequence[Any], what: str, count: int, finite: bool = True) -> list[float]:
     if not all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in values):
         raise BadMessage(f"{what} holds what is no number.")
     if 0 <= count != len(values):
         raise BadMessage(f"{what} has {len(values)} numbers, not {count}.")
+    if finite and not all(math.isfinite(value) for value in values):
+        raise BadMessage(f"{what} is not finite.")
     return [float(value) for value in values]
 
 
@@ -107,8 +116,8 @@ def unpack_array(data: object, dtype: str, ndim: int, what: str) -> Any:
     """Return a writable array of exactly this dtype and number of axes."""
     fields = Fields(data, what)
     name, body = fields.text("dtype"), fields.get("bytes", bytes)
-    shape = [int(side) for side in fields.numbers("shape")]
-    if name != dtype or len(shape) != ndim or min(shape, default=0) < 0:
+    shape = fields.wholes("shape")
+    if name != dtype or len(shape) != ndim:
         raise BadMessage(f"{what} is {name} of shape {shape}, not {dtype} with {ndim} axes.")
     if math.prod(shape) * np.dtype(dtype).itemsize != len(body):
         raise BadMessage(f"{what} has {len(body)} bytes, which shape {shape} does not hold.")
@@ -120,10 +129,7 @@ def _pack_matrix(matrix: Array) -> list[float]:
 
 
 def _matrix(fields: Fields, name: str, side: int) -> Array:
-    matrix: Array = np.array(fields.numbers(name, side * side)).reshape(side, side)
-    if not np.isfinite(matrix).all():
-        raise BadMessage(f"'{name}' is not finite.")
-    return matrix
+    return np.array(fields.numbers(name, side * side)).reshape(side, side)
 
 
 def pack_view(view: View) -> Packed:
@@ -171,7 +177,7 @@ def _projection(fields: Fields) -> Projection:
 def _box(fields: Fields) -> Box | None:
     if fields.optional("target_box") is None:
         return None
-    x0, y0, x1, y1 = (int(value) for value in fields.numbers("target_box", 4))
+    x0, y0, x1, y1 = fields.wholes("target_box", 4)
     return x0, y0, x1, y1
 
 
@@ -263,7 +269,7 @@ def pack_action(action: Action) -> Packed:
 def unpack_action(data: object) -> Action:
     """Return a packed action; its numbers are not checked here."""
     fields = Fields(data, "an action")
-    return Action(fields.text("name"), fields.numbers("values"))
+    return Action(fields.text("name"), fields.numbers("values", finite=False))
 
 
 def pack_plan(plan: Plan) -> Packed:
@@ -300,8 +306,8 @@ def unpack_spec(data: object) -> ActionSpec:
     return ActionSpec(
         fields.text("name"),
         names,
-        fields.numbers("low", len(names)),
-        fields.numbers("high", len(names)),
+        fields.numbers("low", len(names), finite=False),
+        fields.numbers("high", len(names), finite=False),
         fields.texts("units"),
     )
 

@@ -156,8 +156,8 @@ class _Server:
         answer: Callable[[Any, Fields], Packed] | None = getattr(self, f"_do_{name}", None)
         if answer is None:
             raise BadMessage(f"There is no call '{name}'.")
-        for state in call.numbers("forget"):
-            self._states.pop(int(state), None)
+        for state in call.wholes("forget"):
+            self._states.pop(state, None)
         return answer(environment, call)
 
     def _open(self, call: Fields) -> Packed:

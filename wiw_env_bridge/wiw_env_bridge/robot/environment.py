@@ -91,6 +91,7 @@ class RobotEnvironment:
         self._open = None
         self._halted.clear()
         parts = self._connected()
+        parts.body.ready()  # a driver may have gone and come back since
         parts.frozen.reset()
         parts.failures.reset()
         try:
@@ -103,7 +104,7 @@ class RobotEnvironment:
             raise
         self._travelled, self._done = Travelled(), done
         self._open = _Open(episode, seen.base_pose)
-        return episode, self._relative(seen), done
+        return episode, replace(seen, base_pose=Pose2()), done
 
     def act(self, plan: Plan, *, observe: bool = True) -> Iterator[Transition]:
         """Execute a plan; see :class:`wiw_core.contracts.Environment`."""

@@ -190,6 +190,9 @@ class RefereeSettings:
     services: str = setting(
         "Prefix of the simulated referee's services.", "simulated_robot/referee"
     )
+    tasks: tuple[str, ...] = setting(
+        "Tasks that a simulated referee is asked for; empty asks for every registered one.", ()
+    )
     episodes: str = setting(
         "File of the episodes (pose and operator); relative to the profile's folder.", ""
     )

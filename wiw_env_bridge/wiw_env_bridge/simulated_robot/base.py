@@ -136,7 +136,7 @@ class SimulatedBase:
             if self._behaviours is None or self._ending.is_set():
                 return
             if self._faults.on("vanish_servers"):
-                self._behaviours.close(crash=self._faults.value("vanish_servers") >= 1.0)
+                self._behaviours.vanish(crash=self._faults.value("vanish_servers") >= 1.0)
             else:
                 self._behaviours.open()
 

@@ -135,18 +135,28 @@ class BehaviourServer:
         turn.over.set()
         turn.ended.wait(YIELD_S)
 
-    def close(self, crash: bool = False) -> None:
+    def vanish(self, crash: bool) -> None:
         """Withdraw the actions; goals in progress get no answer, as when a process ends.
 
-        ``crash``: nor is there a last zero command. Idempotent.
+        ``crash``: nor is there a last zero command.
         """
-        host, self._host = self._host, None
-        if host is None:
-            return
         if crash:
             self._crashed.set()
         self._gone.set()
         self.halt()
+        self._withdraw()
+
+    def close(self) -> None:
+        """End the motion in progress, answer its goal, and withdraw the actions; idempotent."""
+        self.halt()
+        if self._host is not None:
+            self._host.answer()
+        self._withdraw()
+
+    def _withdraw(self) -> None:
+        host, self._host = self._host, None
+        if host is None:
+            return
         for server in self._servers:
             server.destroy()
         self._servers = []

@@ -183,8 +183,9 @@ class CameraTopics:
 class CameraThread:
     """Draws and publishes every camera at a steady rate, in its own thread.
 
-    All cameras of a round show the same moment and carry its stamp. A picture is drawn anew only
-    if the state has changed since the last one; a round that takes too long delays the next.
+    All cameras of a round show the same moment and carry one stamp, the last at which that state
+    was seen. A picture is drawn anew only if the state has changed since the last one; a round that
+    takes too long delays the next.
     """
 
     def __init__(
@@ -221,10 +222,15 @@ class CameraThread:
 
     def _round(self) -> None:
         moment = self._scene.moment()
+        wanted = [name for name, topics in self._cameras.items() if topics.wanted]
+        pictures = {name: self._picture(name, moment.key) for name in wanted}
+        now = self._scene.moment()
+        # drawing takes long: where nothing has moved meanwhile, the picture is as good as new
+        stamp = now.stamp if now.key == moment.key else moment.stamp
         for name, topics in self._cameras.items():
             topics.deliver()
-            if topics.wanted:
-                topics.show(*self._picture(name, moment.key), moment.stamp)
+            if name in pictures:
+                topics.show(*pictures[name], stamp)
 
     def _picture(self, name: str, key: Hashable) -> tuple[Rgb, Depth]:
         known = self._drawn.get(name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import threading
@@ -23,11 +24,21 @@ from wiw_env_bridge.simulated_robot.referee import Referee
 from wiw_msgs.srv import InjectFault
 from wiw_ros import logs
 from wiw_ros.action import serve
+from wiw_ros.node import SHUTDOWN_S
 from wiw_ros.parameters import NODE_OPTIONS, Param, Parameters
+
+_NOT_OUR_FAULT = (
+    ErrorCode.UNKNOWN_TASK,
+    ErrorCode.UNKNOWN_EPISODE,
+    ErrorCode.NO_EPISODE,
+    ErrorCode.BAD_PARAMETER,
+)
 
 KINDS = ("base", "arm")
 THREADS = 8
 TEND_S = 0.1
+SIGNAL_S = 0.05
+"""Longest wait of the main thread, in which alone the handlers of signals run."""
 
 PARAMS = (
     Param("kind", "base", "What robot it is.", choices=KINDS),
@@ -36,8 +47,8 @@ PARAMS = (
 )
 
 
-class SimulatedRobot(Node):
-    """A robot that shows standard interfaces only, beside ``~/inject`` and ``~/referee/*``.
+class SimulatedRobot:
+    """A node that shows standard interfaces only, beside ``~/inject`` and ``~/referee/*``.
 
     Like a robot's driver it is no managed node: it works as long as it runs. The referee's services
     appear last.
@@ -50,44 +61,49 @@ class SimulatedRobot(Node):
     """
 
     def __init__(self, **options: Any) -> None:
-        super().__init__("simulated_robot", **NODE_OPTIONS, **options)
-        kind = self.get_parameter_or("kind").value or PARAMS[0].default
+        self.node = node = Node("simulated_robot", **NODE_OPTIONS, **options)
+        kind = node.get_parameter_or("kind").value or PARAMS[0].default
         params, make = _kind(kind)
-        self._locked = ""
-        values = Parameters(self, (*PARAMS, *params), lambda: self._locked).read()
-        self._locked = "Parameters are read when the process starts"
-        self.faults = Faults(values["kind"], self.get_logger().warning)
+        locked = ""
+        values = Parameters(node, (*PARAMS, *params), lambda: locked).read()
+        locked = "Parameters are read when the process starts"
+        self.faults = Faults(values["kind"], node.get_logger().warning)
         self.faults.read(values["faults"])
-        self.body: SimulatedBody = make(self, values, self.faults, self.fail)
+        self.body: SimulatedBody = make(node, values, self.faults, self.fail)
         try:
             self.body.start()
         except BaseException:
             self.body.close()
             raise
-        serve(self, InjectFault, "~/inject", self._inject, self.fail)
-        Referee(self, self.body.judge, self.fail)
-        self.create_timer(
+        serve(node, InjectFault, "~/inject", self._inject, self.fail)
+        Referee(node, self.body.judge, self.fail)
+        node.create_timer(
             TEND_S,
             self.body.tend,
             callback_group=MutuallyExclusiveCallbackGroup(),
             clock=Clock(clock_type=ClockType.STEADY_TIME),
         )
-        self.get_logger().info(f"a simulated {kind} is ready")
+        node.get_logger().info(f"a simulated {kind} is ready")
 
     def fail(self, error: BaseException) -> WiwError:
         """Log an exception as one sentence with its code and return it as a ``WiwError``."""
+        log = self.node.get_logger()
         if isinstance(error, WiwError):
             failure = error
         else:
             failure = WiwError(ErrorCode.INTERNAL, f"{type(error).__name__}: {error}.")
-            self.get_logger().debug("".join(traceback.format_exception(error)))
-        self.get_logger().error(f"{describe(failure.code)}: {failure}")
+            log.debug("".join(traceback.format_exception(error)))
+        sentence = f"{describe(failure.code)}: {failure}"
+        if failure.code in _NOT_OUR_FAULT:
+            log.info(f"refused: {sentence}")
+        else:
+            log.error(sentence)
         return failure
 
-    def destroy_node(self) -> None:
+    def close(self) -> None:
         """Stand still, end the threads, then destroy the node."""
         self.body.close()
-        super().destroy_node()
+        self.node.destroy_node()
 
     def _inject(self, request: Any, response: Any) -> None:
         self.faults.inject(request.fault, request.value, request.duration_s)
@@ -120,16 +136,21 @@ def run(args: Sequence[str] | None = None) -> int:
         rclpy.logging.get_logger("simulated_robot").fatal(f"{describe(error.code)}: {error}")
         rclpy.try_shutdown()
         return 1
-    logs.forward(robot.get_logger())
+    logs.forward(robot.node.get_logger())
     executor = MultiThreadedExecutor(THREADS)
-    executor.add_node(robot)
+    executor.add_node(robot.node)
     spinner = threading.Thread(target=_spin, args=(executor, robot, ending), daemon=True)
     spinner.start()
-    ending.wait()
+    while not ending.wait(SIGNAL_S):
+        pass
+    # Threads cannot be ended: a picture that is never drawn must not keep the process.
+    last_resort = threading.Timer(SHUTDOWN_S - 0.5, lambda: os._exit(1))
+    last_resort.daemon = True
+    last_resort.start()
     robot.body.stop()
     executor.shutdown(timeout_sec=1.0)
     spinner.join(1.0)
-    robot.destroy_node()
+    robot.close()
     rclpy.try_shutdown()
     for number in (signal.SIGINT, signal.SIGTERM):
         # Python gives signals back their deadly default at its end: a second Ctrl-C would meet it.

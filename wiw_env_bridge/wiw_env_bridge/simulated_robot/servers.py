@@ -8,6 +8,8 @@ from rclpy.executors import ExternalShutdownException, MultiThreadedExecutor
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
+from wiw_ros.node import answer_open_goals
+
 THREADS = 6
 """Each goal in progress holds one; cancel requests and new goals need others."""
 
@@ -45,6 +47,10 @@ class ServerNode:
         self._executor.add_node(self.node)
         self._thread = threading.Thread(target=self._spin, name=name, daemon=True)
         self._thread.start()
+
+    def answer(self) -> None:
+        """Send the results of goals that have just been ended."""
+        answer_open_goals(self._executor, self.node)
 
     def close(self) -> None:
         """End the thread and the node; whoever waits for its answers waits in vain."""

@@ -44,6 +44,12 @@ class RosEnvironment:
         Seconds to wait for the bridge to appear.
     reply_s : float
         Seconds allowed for a reset, a finish and each action of a plan.
+
+    Attributes
+    ----------
+    interrupted : callable
+        Asked at least 20 times a second in motion; once it says True the motion is cancelled and
+        :meth:`act` raises ``CANCELLED``.
     """
 
     def __init__(
@@ -82,6 +88,7 @@ class RosEnvironment:
         self._reserved = 0
         self._closed = False
         self._motion: GoalCall | None = None
+        self.interrupted: Callable[[], bool] = lambda: False
 
     @property
     def generation(self) -> int:
@@ -144,6 +151,8 @@ class RosEnvironment:
         alive = self._alive("motion", watch)
 
         def check(quiet_s: float) -> None:
+            if self.interrupted():
+                raise WiwError(ErrorCode.CANCELLED, "The episode was cancelled in motion.")
             alive()
             if quiet_s > self._reply_s:
                 raise WiwError(

@@ -197,8 +197,11 @@ class ArmBody:
         return self._controller.follow(model.names, timed, halted, travel.look)
 
     def _grip(self, opened: bool, halted: threading.Event) -> str:
-        """Open or close, if that is another order than the last; return why it did not."""
-        if self._opened is opened and (not opened or self.state().gripper >= _OPEN):
+        """Open or close, if that is another order than the last; return why it did not.
+
+        Also if it is not as it was ordered: somebody has opened or closed it by hand.
+        """
+        if self._opened is opened and opened == (self.state().gripper >= _OPEN):
             return ""
         self._opened = None
         problem = self._gripper.command(opened, halted, self._link.check_alive)

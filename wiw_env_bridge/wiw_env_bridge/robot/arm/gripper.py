@@ -95,11 +95,11 @@ class Gripper:
         settings = self._settings
         action = getattr(optional("control_msgs.action"), self._kind)
         goal = action.Goal()
+        position = settings.open_position if opened else settings.closed_position
         if self._kind == SINGLE:
-            goal.command.position = settings.open_gap if opened else settings.closed_gap
+            goal.command.position = position * settings.command_scale
             goal.command.max_effort = settings.effort
             return goal
-        position = settings.open_position if opened else settings.closed_position
         joint = settings.command_joint or settings.joints[0]
         goal.command = JointState(name=[joint], position=[position], effort=[settings.effort])
         return goal

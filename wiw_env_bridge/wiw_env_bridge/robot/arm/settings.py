@@ -30,12 +30,13 @@ class GripperSettings:
     )
     open_position: float = setting("Position of the joints when open.", 0.04, unit="m or rad")
     closed_position: float = setting("Position of the joints when closed.", 0.0, unit="m or rad")
-    open_gap: float = setting(
-        "What a GripperCommand is told to open; a ParallelGripperCommand takes `open_position`.",
-        0.08,
-        unit="m",
+    command_scale: float = setting(
+        "What a GripperCommand is told, per position of a joint: 1 as ros2_control takes it, 2 for "
+        "a driver that takes the gap between two fingers.",
+        1.0,
+        above=0.0,
+        high=10.0,
     )
-    closed_gap: float = setting("What a GripperCommand is told to close.", 0.0, unit="m")
     effort: float = setting("Greatest effort.", 30.0, unit="N or N m", above=0.0, high=1000.0)
     nominal_s: float = setting(
         "How long opening or closing takes at most; the time limit follows from it.",
@@ -50,8 +51,6 @@ class GripperSettings:
         found = [] if self.joints else ["'joints' is empty"]
         if self.open_position == self.closed_position:
             found.append("'open_position' and 'closed_position' are the same")
-        if self.open_gap == self.closed_gap:
-            found.append("'open_gap' and 'closed_gap' are the same")
         return found
 
 

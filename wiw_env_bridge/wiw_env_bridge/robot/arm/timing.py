@@ -79,7 +79,7 @@ def time_path(path: Array, length_m: float, turn_rad: float, pace: Pace, point_s
         _PEAK_SPEED * turn_rad / pace.turn_rad_s,
     )
     count = max(2, math.ceil(duration_s / point_s))
-    times_s: Array = np.arange(count + 1) * point_s
+    times_s = np.asarray(np.arange(count + 1) * point_s, np.float64)
     place, rate, _ = _min_jerk(np.arange(count + 1) / count)
     positions, velocities = spline(place * scale), spline(place * scale, 1)
     velocities *= (rate * scale / times_s[-1])[:, None]

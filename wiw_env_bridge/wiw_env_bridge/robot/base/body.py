@@ -60,11 +60,12 @@ class BaseBody:
 
     def execute(self, action: Action, halted: threading.Event) -> Outcome:
         """Execute one primitive; see :class:`wiw_env_bridge.robot.body.Body`."""
-        self.ready()
-        delta = self._gate(action)
-        before = self.odometry.fresh().pose
+        if self._mover is None:
+            self.ready()
         mover = self._mover
         assert mover is not None  # ready() has chosen it
+        delta = self._gate(action)
+        before = self.odometry.fresh().pose
         try:
             driven = mover.drive(delta, halted)
             after = self._come_to_rest()

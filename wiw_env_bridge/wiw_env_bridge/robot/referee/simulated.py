@@ -32,6 +32,7 @@ class SimulatedReferee:
 
     def __init__(self, link: RobotLink, profile: RobotProfile) -> None:
         prefix, lost = profile.referee.services, ErrorCode.ACTION_SERVER_LOST
+        self._asked = profile.referee.tasks
         self._answer_s = profile.referee.answer_s
         self._list = Service(link.node, ListEpisodes, f"{prefix}/list_episodes", lost)
         self._reset = Service(link.node, ResetEpisode, f"{prefix}/reset_episode", lost)
@@ -40,9 +41,10 @@ class SimulatedReferee:
         self._tasks: tuple[str, ...] = ()
 
     def tasks(self) -> Sequence[str]:
-        """Return those of the registered tasks that the referee has episodes for."""
+        """Return those of the tasks asked for that the referee has episodes for."""
         if not self._tasks:
-            self._tasks = tuple(t for t in Registry(TASKS).names() if self._has(t))
+            asked = self._asked or Registry(TASKS).names()
+            self._tasks = tuple(t for t in asked if self._has(t))
         return self._tasks
 
     def episode_ids(self, task: str, split: str, limit: int) -> Sequence[str]:

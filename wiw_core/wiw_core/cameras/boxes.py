@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 
-import cv2
 import numpy as np
 import numpy.typing as npt
+from scipy import ndimage
 
 from wiw_core.observation import Box
 
@@ -30,10 +30,10 @@ def target_box(mask: npt.NDArray[np.bool_], *, wraps: bool) -> Box | None:
         return None
     # Cut a panorama at a column without target, so that no part is split by the edge.
     cut = int(np.argmin(columns)) if wraps else 0
-    _, _, stats, _ = cv2.connectedComponentsWithStats(
-        np.roll(mask, -cut, axis=1).astype(np.uint8), connectivity=8
-    )
-    x, y, w, h, _ = (int(v) for v in stats[1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA]))])
+    labels, _ = ndimage.label(np.roll(mask, -cut, axis=1), structure=np.ones((3, 3), np.int8))
+    largest = 1 + int(np.argmax(np.bincount(labels.ravel())[1:]))
+    rows, across = ndimage.find_objects(labels, max_label=largest)[largest - 1]
+    x, y, w, h = across.start, rows.start, across.stop - across.start, rows.stop - rows.start
     grow_x, grow_y = w * (ENLARGE - 1) / 2, h * (ENLARGE - 1) / 2
     x0, x1 = math.floor(x - grow_x), math.ceil(x + w + grow_x)
     y0, y1 = max(0, math.floor(y - grow_y)), min(height, math.ceil(y + h + grow_y))
