@@ -91,10 +91,20 @@ def test_a_camera_that_repeats_itself_while_the_robot_drives_is_found(robot: Rob
     assert robot.works()
 
 
-def test_robot_never_moves_on_a_camera_that_tf_does_not_place(robot: RobotGraph) -> None:
-    """30."""
+def test_no_robot_is_driven_whose_cameras_tf_does_not_place(robot: RobotGraph) -> None:
+    """30: the bridge names the frames, and is not active."""
+    said = len(robot.nodes["env_bridge"].output)
     assert robot.nodes["simulated_robot"].stop() == 0
     robot.start("simulated_robot", faults=["tf_off"])
     robot.until_active("simulated_robot")
-    with robot.changed("env_bridge"):
-        pass
+    with pytest.raises(AssertionError):
+        robot.reconfigure("env_bridge")
+    message = robot.nodes["env_bridge"].output[said:]
+    assert "1060 TF_UNAVAILABLE" in message and "camera_optical_frame" in message, message
+    assert robot.probe.state("/env_bridge") == "unconfigured"
+
+    assert robot.nodes["simulated_robot"].stop() == 0
+    robot.start("simulated_robot")
+    robot.until_active("simulated_robot")
+    robot.reconfigure("env_bridge")
+    assert robot.works()

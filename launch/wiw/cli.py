@@ -8,11 +8,10 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from wiw import arms, policies
 from wiw.arms import DEFAULT_ARMS
-from wiw.commands import check, collect, export, goal, measure, record, replay, study, train
+from wiw.commands import check, collect, doctor, export, goal, measure, record, replay, study, train
 from wiw.study import Settings, load
 from wiw_core.errors import WiwError, describe
 
@@ -111,24 +110,6 @@ def env() -> None:
 
     for name, value in environment().items():
         print(f"export {name}={shlex.quote(value)}")
-
-
-@app.command()
-def doctor() -> None:
-    """Check this machine: Python, ROS 2, messages, rendering, shared memory, domain, cores."""
-    from wiw.doctor import Grade, examine
-
-    findings = examine()
-    colours = {Grade.OK: "green", Grade.WARN: "yellow", Grade.FAIL: "red"}
-    table = Table(box=None, show_header=False, pad_edge=False)
-    for finding in findings:
-        colour = colours[finding.grade]
-        advice = f"\n[dim]{finding.advice}[/dim]" if finding.advice else ""
-        table.add_row(
-            f"[{colour}]{finding.grade.value}[/{colour}]", finding.name, finding.seen + advice
-        )
-    console.print(table)
-    raise typer.Exit(any(finding.grade is Grade.FAIL for finding in findings))
 
 
 Tasks = Annotated[list[str], typer.Option("--task", help="Task; give it again for another.")]
@@ -307,6 +288,7 @@ app.command("train", epilog=train.EPILOG)(train.train)
 app.command("measure", epilog=measure.EPILOG)(measure.measure)
 app.command("study", epilog=study.EPILOG)(study.study)
 app.command("check", epilog=check.EPILOG)(check.check)
+app.command("doctor", epilog=doctor.EPILOG)(doctor.doctor)
 app.command("goal", epilog=goal.EPILOG)(goal.goal)
 app.add_typer(export.app, name="export")
 app.command("record", epilog=record.EPILOG)(record.record)

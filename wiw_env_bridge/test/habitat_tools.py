@@ -108,7 +108,9 @@ def dataset(folder: Path) -> dict[str, Any]:
     scene_file(scenes / "mp3d" / "hall" / "hall.glb")
     scene_file(scenes / "hm3d" / "val" / "00800-hall" / "hall.basis.glb")
     gzipped(folder / "AR" / "episodes_AR.json.gz", {"episodes": [ar_row(k) for k in range(2)]})
-    gzipped(folder / "episodes_IGNav.json.gz", {"version": "1.1", "data": [ignav_row(), ignav_row(1)]})
+    gzipped(
+        folder / "episodes_IGNav.json.gz", {"version": "1.1", "data": [ignav_row(), ignav_row(1)]}
+    )
     gzipped(folder / "episodes_AEQA.json.gz", [aeqa_row(k) for k in range(2)])
     (folder / "gt_path_length.json").write_text(json.dumps({"q/0": 12.5}))
     return {

@@ -13,6 +13,7 @@ from wiw_core.cameras import pinhole
 from wiw_core.contracts import DecisionContext, PlanLimits
 from wiw_core.geometry import Pose3
 from wiw_core.observation import Episode, Observation, Rgb, SceneObject, View
+from wiw_core.tasks.manipulation import OBJECT_CENTROIDS
 
 TOP_M = 0.75
 COLOURS = {
@@ -152,7 +153,9 @@ def arm_context(
         gripper=gripper,
         objects=objects,
     )
-    episode = Episode(family, "val_000", 7, "table", "val", 3, GOALS[family].format(colour))
+    granted = (OBJECT_CENTROIDS,) if objects else ()
+    text = GOALS[family].format(colour)
+    episode = Episode(family, "val_000", 7, "table", "val", 3, text, privileges=granted)
     rng = np.random.default_rng([seed, index])
     return DecisionContext(episode, (now,), index, LIMITS, ARM, rng)
 

@@ -240,6 +240,15 @@ def test_without_the_privilege_it_sees_where_things_are(family: str) -> None:
     assert len(plans) == 5
 
 
+def test_it_looks_for_itself_only_where_the_protocol_grants_nothing() -> None:
+    boxes, _ = SCENES["push"]
+    seen = arm_context("push", "green", view=table_view(boxes, 320))
+    granted = arm_context("push", "green", BUTTONS, view=table_view(boxes, 320))
+    for context, source in ((seen, "depth"), (granted, "centroids")):
+        again = replace(context, rng=np.random.default_rng([0, 0]))
+        assert ArmProposer().propose(context, 5) == ArmProposer(source).propose(again, 5)
+
+
 def test_when_too_little_is_seen_it_takes_the_hand_away() -> None:
     boxes = button(0.3, 0.0, "green") + hand(0.4, 0.0, 0.8)
     low = Pose3(0.4, 0.0, 0.8, 1.0, 0.0, 0.0, 0.0)
@@ -255,7 +264,7 @@ def test_it_says_what_it_lacks() -> None:
     cases = [
         (ArmProposer(), replace(context, actions=NAVIGATION), ErrorCode.PROPOSAL_INVALID),
         (ArmProposer(), with_goal(context, "tidy up"), ErrorCode.UNPARSABLE),
-        (ArmProposer(), arm_context("push", "green"), ErrorCode.PROPOSAL_INVALID),
+        (ArmProposer("centroids"), arm_context("push", "green"), ErrorCode.PROPOSAL_INVALID),
         (ArmProposer(objects_from="depth"), blind, ErrorCode.DEPTH_REQUIRED),
     ]
     for proposer, asked, code in cases:

@@ -27,17 +27,23 @@ class Ears:
         )
         self._executor = SingleThreadedExecutor(context=beside.context)
         self._executor.add_node(self.node)
+        self._ending = threading.Event()
         self._thread = threading.Thread(target=self._spin, name="ears", daemon=True)
         self._thread.start()
 
     def close(self) -> None:
         """End the thread and the node; bounded in time."""
+        self._ending.set()
         self._executor.shutdown(timeout_sec=1.0)
         self._thread.join(1.0)
         self.node.destroy_node()
 
     def _spin(self) -> None:
-        try:
-            self._executor.spin()
-        except ExternalShutdownException:
-            pass
+        while not self._ending.is_set():
+            try:
+                self._executor.spin_once(timeout_sec=1.0)
+            except ExternalShutdownException:
+                return
+            except Exception as error:  # noqa: BLE001 - one bad callback must not make it deaf
+                if not self._ending.is_set():
+                    self.node.get_logger().error(f"{type(error).__name__}: {error}")

@@ -1,7 +1,7 @@
 """``wiw doctor --robot PROFILE``: is everything there that the robot is driven by? Nothing moves.
 
-It only listens: it has no publisher, no action client and no service client for anything that
-moves, and looks at the robot through the very code that the ``robot`` environment uses.
+It only listens: it has no publisher, no action client and no service client, and looks at the robot
+through the very code that the ``robot`` environment uses.
 """
 
 from __future__ import annotations
@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from wiw.doctor import Finding, Grade
-from wiw.doctor_robot import arm, base, cameras, order
+from wiw.doctor_robot.arm import ArmChecks
+from wiw.doctor_robot.base import BaseChecks
+from wiw.doctor_robot.cameras import CameraChecks
+from wiw.doctor_robot.order import OrderChecks
 from wiw.doctor_robot.visit import Visit
 from wiw_core.errors import WiwError, describe
 from wiw_env_bridge.robot.profile import RobotProfile
-
-Check = Callable[[Visit], Iterator[Finding]]
 
 
 def examine(
@@ -30,26 +31,21 @@ def examine(
         Time comes from ``/clock``.
     """
     with Visit(profile, namespace, simulated_time) as visit:
-        body: Check = base.check if profile.kind == "base" else arm.check
-        checks = (cameras.check, body, order.check)
-        listened = [_made(visit, check) for check in checks]
+        body = BaseChecks(visit) if profile.kind == "base" else ArmChecks(visit)
+        groups = (CameraChecks(visit), body, OrderChecks(visit))
         visit.listen()
-        findings = [finding for made in listened for finding in _found(made)]
-        warned = visit.link.warnings
-    return [*findings, *(Finding("warning", Grade.WARN, text, "See above.") for text in warned)]
+        findings = [
+            finding for group in groups for check in group.checks() for finding in _found(check)
+        ]
+        warned = [
+            Finding("warning", Grade.WARN, text, "See above.") for text in visit.link.warnings
+        ]
+    return findings + warned
 
 
-def _made(visit: Visit, check: Check) -> Iterator[Finding]:
-    """Start a check up to where it has subscribed to all that it wants to hear."""
-    made = check(visit)
-    first = next(made)
-    assert first is visit.LISTENING
-    return made
-
-
-def _found(made: Iterator[Finding]) -> Iterator[Finding]:
+def _found(check: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
     try:
-        yield from made
+        yield from check()
     except WiwError as error:
         yield Finding(describe(error.code), Grade.FAIL, error.message, error.hint)
     except Exception as error:  # noqa: BLE001 - whatever breaks is the finding

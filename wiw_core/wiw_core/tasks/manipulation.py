@@ -17,6 +17,8 @@ POSES = 15
 """Tool poses per episode (appendix B.4)."""
 BUDGET = POSES // HORIZON
 """Decisions per episode: every plan is executed whole."""
+OBJECT_CENTROIDS = "object_centroids"
+"""Privilege of the paper's protocol: where the objects are, without names (appendix B.4)."""
 NAMES = (
     "push_buttons",
     "slide_block_to_color_target",

@@ -51,6 +51,8 @@ class HabitatEnvironment(Imagination):
         Zip of goal panoramas; empty: the goal view is rendered at the goal.
     aeqa_lengths : str
         JSON file with the metres of each question's reference route.
+    scene, drawn : str, int
+        Instead of ``ignav``: draw so many image-goal episodes in this scene, the same each time.
     panorama_height, panorama_width, front_size, face_size : int
         Sizes of the images, and of each of the panorama's six faces, in pixels.
     views : tuple of str
@@ -78,6 +80,8 @@ class HabitatEnvironment(Imagination):
         ignav_images: str = "",
         aeqa: str = "",
         aeqa_lengths: str = "",
+        scene: str = "",
+        drawn: int = 0,
         panorama_height: int = 576,
         panorama_width: int = 1024,
         front_size: int = 512,
@@ -99,12 +103,14 @@ class HabitatEnvironment(Imagination):
             "ignav_images": ignav_images,
             "aeqa": aeqa,
             "aeqa_lengths": aeqa_lengths,
+            "scene": scene,
         }
         super().__init__(
             "habitat",
             "wiw_env_bridge.habitat.world:HabitatWorld",
             {
                 **{name: _absolute(file) for name, file in files.items()},
+                "drawn": drawn,
                 "panorama_height": panorama_height,
                 "panorama_width": panorama_width,
                 "front_size": front_size,

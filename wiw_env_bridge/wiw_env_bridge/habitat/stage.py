@@ -152,6 +152,16 @@ class Stage:
         """Tell whether the agent can stand there."""
         return bool(self._simulator.pathfinder.is_navigable(_vector(position)))
 
+    def seed(self, number: int) -> None:
+        """Begin all chance anew: the same random points follow."""
+        self._simulator.seed(number)
+        self._simulator.pathfinder.seed(number)
+
+    def random_point(self) -> Vector:
+        """Return a place to stand, drawn by Habitat."""
+        x, y, z = (float(v) for v in self._simulator.pathfinder.get_random_navigable_point())
+        return x, y, z
+
     def metres(self, start: Sequence[float], end: Sequence[float]) -> float:
         """Return the geodesic distance along the floor; infinite if there is no way."""
         path = self._habitat.ShortestPath()

@@ -16,6 +16,7 @@ from wiw_core.errors import ErrorCode, WiwError, unknown_name
 from wiw_core.geometry import Pose2
 from wiw_core.observation import Episode, Observation, Projection, Rgb, View
 from wiw_core.plans import NAVIGATION, Action, ActionSpec, Plan, check_plan, navigation_plan
+from wiw_env_bridge.habitat.draw import draw_ignav
 from wiw_env_bridge.habitat.episodes import Record, read_aeqa, read_ar, read_ignav
 from wiw_env_bridge.habitat.goals import TASKS, VARIANTS, Goal, Scene, make_goal
 from wiw_env_bridge.habitat.rig import VIEWS, Eyes, Rig
@@ -79,6 +80,8 @@ class HabitatWorld:
         ignav_images: str = "",
         aeqa: str = "",
         aeqa_lengths: str = "",
+        scene: str = "",
+        drawn: int = 0,
         panorama_height: int = 576,
         panorama_width: int = 1024,
         front_size: int = 512,
@@ -106,11 +109,21 @@ class HabitatWorld:
         ):
             if path:
                 self._records[task] = {record.id: record for record in read(Path(path))}
+        if scene:
+            if ignav or drawn < 1:
+                raise WiwError(
+                    ErrorCode.BAD_PARAMETER,
+                    f"{drawn} episodes cannot be drawn in '{scene}'.",
+                    "Give drawn=, 1 or more, and no episode file of the same task.",
+                )
+            bare = replace(self._rig, views=())
+            drawing = draw_ignav(Path(scene), dataset, drawn, bare, self._settings)
+            self._records["ignav"] = {record.id: record for record in drawing}
         if not self._records:
             raise WiwError(
                 ErrorCode.BAD_PARAMETER,
                 "Habitat has no episodes.",
-                "Give an episode file: ar=, ignav= or aeqa=.",
+                "Give an episode file, ar=, ignav= or aeqa=, or a scene= to draw some in.",
             )
         self._stage: Stage | None = None
         self._staged: tuple[str, Rig] | None = None

@@ -14,6 +14,7 @@ from wiw_core.decisions import EpisodeResult, Transition
 from wiw_core.errors import ErrorCode, WiwError, unknown_name
 from wiw_core.observation import Episode, Observation, Projection, Rgb, SceneObject
 from wiw_core.plans import Action, ActionSpec, Plan, check_plan
+from wiw_core.tasks.manipulation import OBJECT_CENTROIDS
 from wiw_env_bridge.tabletop import episodes, judging
 from wiw_env_bridge.tabletop.cameras import CAMERAS, TableRenderer, check_size
 from wiw_env_bridge.tabletop.judging import TASKS
@@ -249,7 +250,7 @@ class TabletopEnvironment:
         return self._open
 
     def _public(self, episode: _OpenEpisode) -> Episode:
-        privileges = ("object_centroids", "oracle_stop") if self._centroids else ("oracle_stop",)
+        privileges = (OBJECT_CENTROIDS, "oracle_stop") if self._centroids else ("oracle_stop",)
         return judging.public(episode.record, episode.table.scene, privileges)
 
     def _execute(self, episode: _OpenEpisode, plan: Plan, observe: bool) -> Iterator[Transition]:

@@ -12,13 +12,14 @@ from wiw_core.arm import TOOL_POSE, TOOL_VOXEL, WORKSPACE_M, tool_pose, tool_vox
 from wiw_core.contracts import DecisionContext
 from wiw_core.errors import ErrorCode, WiwError, unknown_name
 from wiw_core.geometry import Array, Pose3
-from wiw_core.observation import Observation
+from wiw_core.observation import Episode, Observation
 from wiw_core.plans import Action, Plan
+from wiw_core.tasks.manipulation import OBJECT_CENTROIDS
 from wiw_planner_node.perception.tabletop.goal import read_goal
 from wiw_planner_node.perception.tabletop.objects import objects_seen
 from wiw_planner_node.proposers.skeletons import SKELETONS, Binding, Step
 
-SOURCES = ("centroids", "depth")
+SOURCES = ("auto", "centroids", "depth")
 _FEWEST = {"push": 2, "slide": 3, "peg": 3, "cups": 2}
 """Fewest objects with which a family's skeleton means anything."""
 _GRASPS = ("peg", "cups")
@@ -46,9 +47,10 @@ class ArmProposer:
 
     Parameters
     ----------
-    objects_from : {"centroids", "depth"}
+    objects_from : {"auto", "centroids", "depth"}
         ``centroids`` takes the anonymous objects of the observation (privilege
-        ``object_centroids``); ``depth`` finds what stands out in the first view with depth.
+        ``object_centroids``); ``depth`` finds what stands out in the first view with depth;
+        ``auto`` is ``centroids`` in an episode that names the privilege, else ``depth``.
     discretise : bool
         Voxels and 3-degree bins, as the paper's VLM; off: continuous poses.
     sigma_m, sigma_deg : float
@@ -62,7 +64,7 @@ class ArmProposer:
 
     def __init__(
         self,
-        objects_from: str = "centroids",
+        objects_from: str = "auto",
         discretise: bool = True,
         sigma_m: float = 0.005,
         sigma_deg: float = 2.0,
@@ -95,8 +97,9 @@ class ArmProposer:
                 "Use a proposer made for its actions.",
             )
         goal = read_goal(context.episode.goal_text)
-        places = self._places(context.now)
-        if not places and self.objects_from == "centroids":
+        source = self._source(context.episode)
+        places = _places(source, context.now)
+        if not places and source == "centroids":
             raise WiwError(
                 ErrorCode.PROPOSAL_INVALID,
                 "The observation tells of no objects.",
@@ -118,10 +121,10 @@ class ArmProposer:
         # With nothing to do, or too little in sight, the hand at least stops hiding things.
         return plans or [Plan((self._action(_RETURN, np.zeros(3), 0.0),), "take the hand away")]
 
-    def _places(self, now: Observation) -> list[Array]:
-        if self.objects_from == "depth":
-            return objects_seen(now)
-        return [np.array([thing.x_m, thing.y_m, thing.z_m]) for thing in now.objects]
+    def _source(self, episode: Episode) -> str:
+        if self.objects_from != "auto":
+            return self.objects_from
+        return "centroids" if OBJECT_CENTROIDS in episode.privileges else "depth"
 
     def _plan(self, binding: Binding, rng: np.random.Generator, horizon: int) -> Plan | None:
         """Return the plan of a binding, its places misread; None if it leaves the workspace."""
@@ -140,6 +143,12 @@ class ArmProposer:
         # The tool looks down: half a turn about x, then the heading about z.
         pose = Pose3(x, y, z, math.cos(half), math.sin(half), 0.0, 0.0)
         return (tool_voxel if self.discretise else tool_pose)(pose, step.opened)
+
+
+def _places(source: str, now: Observation) -> list[Array]:
+    if source == "depth":
+        return objects_seen(now)
+    return [np.array([thing.x_m, thing.y_m, thing.z_m]) for thing in now.objects]
 
 
 def _in_turn(groups: list[list[Binding]], rng: np.random.Generator) -> Iterator[Binding]:

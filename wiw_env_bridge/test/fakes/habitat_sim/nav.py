@@ -153,13 +153,16 @@ class PathFinder:
         return self._straight(np.asarray(start, float), np.asarray(end, float)).astype(np.float32)
 
     def _straight(self, start: np.ndarray, end: np.ndarray) -> np.ndarray:
-        last = start
-        for share in np.linspace(0.0, 1.0, 41)[1:]:
-            point = start + share * (end - start)
-            if not self.is_navigable(point):
-                return last
-            last = point
-        return last
+        """Return the last place on the way that one can stand at."""
+        count = max(2, math.ceil(math.dist(start, end) / 0.005))
+        points = start + np.linspace(0.0, 1.0, count + 1)[1:, None] * (end - start)
+        cells = np.floor(points[:, [0, 2]] / CELL_M).astype(int)
+        inside = ((cells >= 0) & (cells < self._free.shape)).all(axis=1)
+        i, j = np.clip(cells, 0, np.array(self._free.shape) - 1).T
+        bad = np.flatnonzero(~(inside & self._free[i, j]))
+        if not len(bad):
+            return end
+        return start if bad[0] == 0 else points[bad[0] - 1]
 
     def _cell(self, x: float, z: float) -> tuple[int, int] | None:
         i, j = math.floor(x / CELL_M), math.floor(z / CELL_M)
@@ -191,7 +194,7 @@ class PathFinder:
             return math.dist(start[[0, 2]], end[[0, 2]])
         from_, to = (self._cell(float(p[0]), float(p[2])) for p in (start, end))
         assert from_ is not None and to is not None
-        low, high = sorted((from_, to))  # one field serves both ways
+        low, high = (from_, to) if from_ in self._fields else (to, from_)  # the same both ways
         if low not in self._fields:
             flat = low[0] * self._free.shape[1] + low[1]
             self._fields[low] = dijkstra(self._graph, directed=False, indices=flat).reshape(

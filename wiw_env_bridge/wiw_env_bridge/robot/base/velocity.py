@@ -88,7 +88,7 @@ class VelocityMover:
         if len(types) > 1:
             self._link.warn(f"'{self._topic}' is heard as Twist and as TwistStamped.")
         self._stamped = STAMPED in types
-        qos = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE)
+        qos = QoSProfile(depth=ZEROS, reliability=ReliabilityPolicy.RELIABLE)
         kind = TwistStamped if self._stamped else Twist
         self._publisher = self._link.node.create_publisher(kind, self._topic, qos)
         matched = self._publisher.get_subscription_count
