@@ -3,6 +3,8 @@ SHELL := /bin/bash
 .PHONY: setup run test lint bench clean
 ENV := set +u; . ros2_ws/install/setup.bash
 
+test lint: export WIW_TESTS := 1  # set up what only tests need, too
+
 setup:
 	@bash tools/setup.sh
 

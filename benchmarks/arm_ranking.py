@@ -27,7 +27,8 @@ from wiw_core.provenance import provenance
 from wiw_core.rollouts import Rollout, RolloutRequest
 from wiw_core.statistics import mean_interval
 from wiw_env_bridge.oracle import OracleWorldModel
-from wiw_env_bridge.tabletop.environment import TASKS, TabletopEnvironment
+from wiw_env_bridge.tabletop.environment import TabletopEnvironment
+from wiw_env_bridge.tabletop.judging import TASKS
 from wiw_planner_node.perception.tabletop.gauges import make_gauge
 from wiw_planner_node.perception.tabletop.goal import read_goal
 from wiw_planner_node.proposers.arm import ArmProposer

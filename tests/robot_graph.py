@@ -15,6 +15,7 @@ from typing import Any
 import yaml
 from graph import FAKES, MODULES, Graph
 from invariants import Fault, Limits
+from std_srvs.srv import Trigger
 from watcher import Watcher, closings
 
 from wiw_core.errors import ErrorCode
@@ -127,7 +128,7 @@ class RobotGraph(Graph):
     def until_active(self, name: str) -> None:
         """Wait until the node works; a robot's driver is not managed."""
         if name == "simulated_robot":
-            self.inject("")
+            self.probe.call(Trigger, "simulated_robot/referee/decided", Trigger.Request())
         else:
             super().until_active(name)
 

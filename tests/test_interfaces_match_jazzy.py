@@ -1,8 +1,9 @@
 """The interfaces written down in ``tests/interfaces`` are Jazzy's own, to the bit.
 
 A type hash (REP-2011) covers names, types and order of all fields, and of all types inside. The
-constants were computed by building the definitions of control_msgs 5.8.0, nav2_msgs 1.3.13 and
-tf2_msgs 0.36.4. Where an apt Jazzy brings other versions, a failure here says which one differs.
+constants were computed by building the definitions of control_msgs 5.8.0, nav2_msgs 1.3.13,
+tf2_msgs 0.36.4, moveit_msgs 2.6.0, octomap_msgs 2.0.0 and object_recognition_msgs 2.0.0. Where an
+apt Jazzy brings other versions, a failure here says which one differs.
 """
 
 from __future__ import annotations
@@ -32,6 +33,18 @@ JAZZY = {
     ),
     "control_msgs/msg/JointTolerance": (
         "RIHS01_c254f9cece0f3b733017b6990fd46d1326e25242d6b8844398c97d9a88e7d648"
+    ),
+    "moveit_msgs/action/MoveGroup": (
+        "RIHS01_8c41d70908a2d26b564ddac31e9710f697a753bbd2a4d229542f76271daefc0b"
+    ),
+    "moveit_msgs/msg/MoveItErrorCodes": (
+        "RIHS01_dcda8a9950cf6dd6ac221c2c0d2509f52f136afa0403dd19beacdf07e83e4a07"
+    ),
+    "object_recognition_msgs/msg/ObjectType": (
+        "RIHS01_5eb3ee3976403366d7c50d7dbee8bec96b3bced1e752674a7194a35841632134"
+    ),
+    "octomap_msgs/msg/OctomapWithPose": (
+        "RIHS01_e65f8760aa96a2acef86b6d206175cfc78420082b6159dd3fa6ebf93f5f81979"
     ),
     "nav2_msgs/action/DriveOnHeading": (
         "RIHS01_9eca8a3505f973b994ac18f4aaf76c0c4563cc7cde1ce7384be2f70e53479c11"

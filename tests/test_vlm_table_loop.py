@@ -20,7 +20,8 @@ from wiw_core.plans import Action, Plan
 from wiw_core.tasks.manipulation import PushButtons
 from wiw_core.wrappers import Validated
 from wiw_env_bridge.oracle import OracleWorldModel
-from wiw_env_bridge.tabletop.environment import TASKS, TabletopEnvironment
+from wiw_env_bridge.tabletop.environment import TabletopEnvironment
+from wiw_env_bridge.tabletop.judging import TASKS
 from wiw_planner_node.vlm.policies import VlmProposer, VlmReviser
 from wiw_planner_node.vlm.prompts import prompt
 from wiw_planner_node.vlm.stub import StubServer

@@ -38,6 +38,7 @@ STANDARD = {
     "estop": "Stop now and latch that; so does `true` on the topic `estop` (std_msgs/Bool).",
     "reset_estop": "Let goals be accepted again, unless the topic still says stop.",
     "imagination": "The newest candidates side by side; made only while somebody listens.",
+    "candidates": "The newest candidates as paths, the chosen one bright; parameter `visualize`.",
 }
 """What the standard messages mean here; ours say it in their first line."""
 

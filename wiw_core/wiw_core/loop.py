@@ -1,7 +1,6 @@
 """The closed loop of World-in-World: propose, simulate, revise, act (arXiv 2510.18135, section 2).
 
-ROS-free: the planner node, the tests and in-process studies run this same function. Over ROS the
-environment and the world model are thin action clients.
+ROS-free: the planner node, tests and studies run this function; over ROS its parts are clients.
 """
 
 from __future__ import annotations
@@ -105,11 +104,13 @@ def run_episode(
     generation: int = 0,
     cancelled: Callable[[], bool] = lambda: False,
     on_decision: Callable[[Decision], None] = lambda decision: None,
+    on_decided: Callable[[Decision, Observation], None] = lambda decision, now: None,
 ) -> EpisodeResult:
     """Run one episode: reset, then decide and act until it ends, then finish.
 
     Whatever happens the robot ends in hold, and an episode that was begun is closed exactly once. A
-    failure of any part closes it as a fault with that failure's code; it is not raised.
+    failure of any part closes it as a fault with that failure's code; it is not raised. A decision
+    is told to ``on_decided`` before anything moves, to ``on_decision`` when it is carried out.
 
     Raises
     ------
@@ -136,6 +137,7 @@ def run_episode(
                 policy, context, seed=seed, generation=generation, cancelled=cancelled, notes=notes
             )
             index += 1
+            on_decided(decision, observation)
             executed = Plan(())
             if decision.kind is DecisionKind.ACT:
                 start = monotonic()

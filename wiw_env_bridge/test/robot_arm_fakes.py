@@ -58,6 +58,8 @@ class FakeArm:
     mode : str
         ``follow``; ``reject``; ``hang`` accepts and never ends; ``stop_short`` goes half way and
         says that it arrived; ``deaf`` ignores cancels; a number aborts half way with that code.
+    obeys : bool
+        Whether the joints move at all.
     goals, grips : list
         Every goal received; every gripper command.
     talks, layout : bool, str
@@ -70,6 +72,7 @@ class FakeArm:
         self._controllers = ServerNode(probe.node, "fake_arm_controllers")
         self._group = ReentrantCallbackGroup()
         self.mode, self.talks, self.layout, self.stalls = "follow", True, layout, False
+        self.obeys = True
         self.goals, self.grips, self.cancelled = [], [], threading.Event()
         self.moving, self._gone = threading.Event(), threading.Event()
         self.q = dict(zip((*NAMES, *FINGERS), (*panda.READY_RAD, 0.04, 0.04)))
@@ -129,7 +132,7 @@ class FakeArm:
         self.moving.set()
         while True:
             now_s = min(time.monotonic() - began, end_s)
-            for k, name in enumerate(names):
+            for k, name in enumerate(names if self.obeys else ()):
                 self.q[name] = float(np.interp(now_s, times, rows[:, k]))
             if handle.is_cancel_requested and self.mode != "deaf":
                 handle.canceled()

@@ -7,9 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from geometry_msgs.msg import TwistStamped
+from geometry_msgs.msg import Twist, TwistStamped
 from nav2_msgs.action import DriveOnHeading, Spin
 from nav_msgs.msg import Odometry
+from rclpy.duration import Duration
 from simulated_robot_rig import SimulatedRobotRig
 
 from wiw_core.geometry import Pose2
@@ -34,8 +35,10 @@ class SimulatedBaseRig(SimulatedRobotRig):
     def __init__(self, probe: Probe, folder: Path, namespace: str = "", **parameters: Any) -> None:
         super().__init__(probe, folder, namespace, **{**SMALL, **parameters})
         self.odom = probe.record(Odometry, f"{self._ns}odom", ODOMETRY)
-        self.commands = probe.record(TwistStamped, f"{self._ns}cmd_vel", ODOMETRY)
-        self._driver = probe.node.create_publisher(TwistStamped, f"{self._ns}cmd_vel", 1)
+        self._stamped = parameters.get("stamped", True)
+        kind = TwistStamped if self._stamped else Twist
+        self.commands = probe.record(kind, f"{self._ns}cmd_vel", ODOMETRY)
+        self._driver = probe.node.create_publisher(kind, f"{self._ns}cmd_vel", 1)
 
     def until_ready(self) -> None:
         """Wait until the robot works."""
@@ -57,11 +60,16 @@ class SimulatedBaseRig(SimulatedRobotRig):
         self.until(lambda: len(self.odom) > seen + 1 and self.twist() == (0.0, 0.0), "standing")
         return self.pose()
 
-    def command(self, speed: float, turn: float = 0.0) -> None:
-        """Publish one stamped command."""
-        message = TwistStamped()
-        message.header.stamp = self.probe.node.get_clock().now().to_msg()
-        message.twist.linear.x, message.twist.angular.z = speed, turn
+    def command(self, speed: float, turn: float = 0.0, age_s: float = 0.0) -> None:
+        """Publish one command, stamped so long ago where the robot wants stamps."""
+        twist = Twist()
+        twist.linear.x, twist.angular.z = speed, turn
+        if not self._stamped:
+            self._driver.publish(twist)
+            return
+        message = TwistStamped(twist=twist)
+        now = self.probe.node.get_clock().now() - Duration(seconds=age_s)
+        message.header.stamp = now.to_msg()
         self._driver.publish(message)
 
     def reset(self, task: str = "ignav", episode_id: str = EPISODE) -> Any:

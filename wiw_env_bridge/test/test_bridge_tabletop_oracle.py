@@ -19,7 +19,8 @@ from wiw_core.rollouts import RolloutRequest
 from wiw_core.wrappers import Validated
 from wiw_env_bridge.oracle import OracleWorldModel
 from wiw_env_bridge.tabletop import episodes
-from wiw_env_bridge.tabletop.environment import TASKS, TabletopEnvironment
+from wiw_env_bridge.tabletop.environment import TabletopEnvironment
+from wiw_env_bridge.tabletop.judging import TASKS
 
 SIZE = 96
 

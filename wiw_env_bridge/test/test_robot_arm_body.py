@@ -25,14 +25,8 @@ WAIT_S = 30.0
 
 
 @pytest.fixture(scope="module")
-def domain():
-    with own_domain() as number:
-        yield number
-
-
-@pytest.fixture(scope="module")
-def probe(domain):
-    with Probe(domain) as probe:
+def probe():
+    with own_domain() as domain, Probe(domain) as probe:
         yield probe
 
 
@@ -156,15 +150,17 @@ def test_a_refused_goal_is_a_fault_and_nothing_moves(body, robot):
     assert np.allclose(robot.angles, READY_RAD)
 
 
-@pytest.mark.parametrize("code", ["INVALID_GOAL", "INVALID_JOINTS", "OLD_HEADER_TIMESTAMP"])
+@pytest.mark.parametrize("code", ["INVALID_JOINTS", "OLD_HEADER_TIMESTAMP"])
 def test_a_goal_that_the_controller_finds_invalid_is_a_fault_with_its_words(body, robot, code):
     robot.mode = getattr(FollowJointTrajectory.Result, code)
     error = fault(body, NEAR)
     assert error.code is ErrorCode.GOAL_REJECTED and "said the fake" in str(error)
 
 
-@pytest.mark.parametrize("code", ["PATH_TOLERANCE_VIOLATED", "GOAL_TOLERANCE_VIOLATED"])
-def test_a_violated_tolerance_ends_the_plan_and_the_gripper_stays(body, robot, code):
+@pytest.mark.parametrize(
+    "code", ["PATH_TOLERANCE_VIOLATED", "GOAL_TOLERANCE_VIOLATED", "INVALID_GOAL"]
+)
+def test_a_trajectory_given_up_on_the_way_ends_the_plan_and_the_gripper_stays(body, robot, code):
     robot.mode = getattr(FollowJointTrajectory.Result, code)
     outcome = run(body, go(0.29, 0.03, 1.2, opened=False))
     assert outcome.code is ErrorCode.ACTION_FAILED and not outcome.collided
@@ -180,6 +176,15 @@ def test_where_it_means_contact_a_violated_tolerance_is_a_collision_and_the_grip
     outcome = run(body, go(0.29, 0.03, 1.2, opened=False))
     assert outcome.code is ErrorCode.OK and outcome.collided
     assert len(robot.grips) == 1
+
+
+def test_an_arm_that_did_not_move_at_all_has_met_nothing(link, robot):
+    body = made(link, arm={"violation": "contact"})
+    robot.mode = FollowJointTrajectory.Result.PATH_TOLERANCE_VIOLATED
+    robot.obeys = False
+    outcome = run(body, go(0.29, 0.03, 1.2, opened=False))
+    assert outcome.code is ErrorCode.ACTION_FAILED and not outcome.collided
+    assert not robot.grips
 
 
 def test_a_controller_that_says_it_arrived_where_it_did_not_is_found_out(body, robot):
@@ -313,8 +318,8 @@ def test_a_gripper_that_stalls_while_opening_has_failed(body, robot):
 
 
 @pytest.mark.parametrize(("scale", "told"), [(1.0, 0.04), (2.0, 0.08)])
-def test_the_older_gripper_action_is_told_a_joint_position_or_a_gap(domain, scale, told):
-    with Probe(domain, "other_probe") as probe:  # one context knows a topic by one type
+def test_the_older_gripper_action_is_told_a_joint_position_or_a_gap(scale, told):
+    with own_domain() as domain, Probe(domain) as probe:  # one context knows a name by one type
         link, robot = RobotLink(probe.node), FakeArm(probe, gripper=GripperCommand)
         try:
             gripper = {"action": HAND_ACTION, "command_scale": scale}

@@ -11,7 +11,7 @@ import pytest
 from wiw_core.cameras import panorama, pinhole
 from wiw_core.geometry import T_BASE_OPTICAL
 from wiw_core.observation import Projection, View
-from wiw_core.plans import TURN_RAD, Action
+from wiw_core.plans import TURN_RAD
 from wiw_env_bridge.robot.panorama import Shot, look_around, stitch
 from wiw_env_bridge.robot.profile import Panorama
 
@@ -76,12 +76,12 @@ def test_without_depth_in_every_picture_there_is_none() -> None:
 
 @pytest.mark.parametrize("turns", [4, 8, 16])
 def test_looking_around_turns_one_full_circle_to_the_left_and_back_to_the_start(turns: int) -> None:
-    yaw, done = 0.0, []
+    yaw, reached = 0.0, []
 
-    def turn(action: Action) -> None:
+    def turn_to(angle_rad: float) -> None:
         nonlocal yaw
-        done.append(action.name)
-        yaw += TURN_RAD
+        yaw = angle_rad
+        reached.append(angle_rad)
 
     taken: list[float] = []
 
@@ -89,6 +89,6 @@ def test_looking_around_turns_one_full_circle_to_the_left_and_back_to_the_start(
         taken.append(yaw)
         return shot(yaw, size=24)
 
-    look_around(Panorama(turning="front", turns=turns, height=16, width=32), turn, shoot)
-    assert done == ["turn_left"] * 16
+    look_around(Panorama(turning="front", turns=turns, height=16, width=32), turn_to, shoot)
+    assert np.allclose(reached, (np.arange(16) + 1) * TURN_RAD)
     assert np.allclose(taken, np.arange(turns) * 2 * math.pi / turns)

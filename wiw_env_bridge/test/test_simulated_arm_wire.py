@@ -163,7 +163,9 @@ def test_push_buttons_is_solved_through_standard_interfaces_alone(rig: Simulated
     assert 0.3 < result.path_m < 2.0
 
 
-def test_a_gripper_of_the_older_action_type_grasps_a_cup(probe: Probe, tmp_path: Path) -> None:
+def test_a_gripper_of_the_older_type_grasps_a_cup_and_the_process_answers_before_it_ends(
+    probe: Probe, tmp_path: Path
+) -> None:
     rig = SimulatedArmRig(probe, tmp_path, "older", gripper="gripper")
     try:
         rig.until_ready()
@@ -183,7 +185,10 @@ def test_a_gripper_of_the_older_action_type_grasps_a_cup(probe: Probe, tmp_path:
         assert answer.status == SUCCEEDED
         assert answer.result.stalled and not answer.result.reached_goal
         assert 0.0005 < answer.result.position < 0.02  # the wall of the cup is between the pads
+        rig.inject("hang_goals")
+        hanging = rig.send(rig.goal([READY_RAD], 1.0))
         assert rig.process.stop() == 0
+        assert probe.result(hanging).status == ABORTED
     finally:
         rig.close()
 

@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 from action_msgs.srv import CancelGoal
 from nav2_msgs.action import DriveOnHeading, Spin
+from rclpy.action import get_action_names_and_types
 from simulated_base_rig import EPISODE, SimulatedBaseRig
 from simulated_robot_rig import ABORTED, CANCELED, SUCCEEDED
+from tf2_msgs.msg import TFMessage
 
 from wiw_core.decisions import EpisodeStatus
 from wiw_core.errors import ErrorCode
@@ -18,6 +20,7 @@ from wiw_core.geometry import wrap
 from wiw_env_bridge.episodes import load_episodes
 from wiw_msgs.srv import ListEpisodes
 from wiw_ros.action import SafeActionClient
+from wiw_ros.qos import LATCHED
 from wiw_ros.testing import NodeProcess, Probe, own_domain
 
 pytestmark = pytest.mark.system
@@ -57,7 +60,7 @@ def test_it_drives_and_turns_to_a_centimetre_and_a_degree_and_tells_how_far(
     # the machine that runs the tests may be busy: a centimetre of its own is granted
     assert driven.x_m == pytest.approx(0.2, abs=0.02)
     assert abs(driven.y_m) < 0.01 and abs(driven.yaw_rad) < math.radians(1.0)
-    assert told == sorted(told) and told[-1] == pytest.approx(driven.x_m, abs=0.02)
+    assert len(told) > 5 and max(told) == pytest.approx(driven.x_m, abs=0.02)
 
     before = robot.until_still()
     status, result = robot.spin(-22.5, feedback=lambda m: told.append(m.angular_distance_traveled))
@@ -65,7 +68,7 @@ def test_it_drives_and_turns_to_a_centimetre_and_a_degree_and_tells_how_far(
     assert (status, result.error_code) == (SUCCEEDED, SPIN.NONE)
     assert math.degrees(turned.yaw_rad) == pytest.approx(-22.5, abs=2.0)
     assert math.hypot(turned.x_m, turned.y_m) < 0.005
-    assert told[-1] == pytest.approx(turned.yaw_rad, abs=math.radians(2.0))
+    assert min(told) == pytest.approx(turned.yaw_rad, abs=math.radians(2.0))
 
 
 def test_every_motion_is_on_the_command_topic_and_ends_with_zero(robot: SimulatedBaseRig) -> None:
@@ -115,6 +118,21 @@ def test_the_watchdog_stops_a_base_whose_controller_falls_silent(robot: Simulate
 
     robot.until(turning, "turning")
     robot.until_still()  # without another command
+
+
+def test_a_command_that_is_too_old_or_no_number_is_ignored_and_said(
+    robot: SimulatedBaseRig,
+) -> None:
+    for speed, age_s, says in ((0.3, 5.0, "s old is ignored"), (math.nan, 0.0, "not finite")):
+        assert robot.inject("").code == ErrorCode.OK
+        before = robot.until_still()
+
+        def refused(speed: float = speed, age_s: float = age_s, says: str = says) -> bool:
+            robot.command(speed, age_s=age_s)
+            return says in robot.process.output
+
+        robot.until(refused, says)
+        assert robot.until_still() == before
 
 
 @pytest.mark.parametrize(
@@ -263,8 +281,14 @@ def test_servers_that_vanish_leave_a_goal_without_answer_and_the_robot_still(
     robot.until(lambda: robot.twist()[1] > 0.5, "turning")
     robot.inject("vanish_servers", crash)
     robot.until_still()
-    last = robot.commands[-1][1].twist.angular.z
-    assert (last == 0.0) == (crash == 0.0)
+
+    def last() -> float:
+        return robot.commands[-1][1].twist.angular.z
+
+    if crash:
+        assert last() != 0.0  # the watchdog alone has stopped it
+    else:
+        robot.until(lambda: last() == 0.0, "a last zero command")
     assert not result.done()
 
     client = SafeActionClient(robot.probe.node, Spin, "spin")
@@ -300,6 +324,39 @@ def test_two_robots_live_in_two_namespaces_and_end_standing_on_a_signal(
         assert robot.probe.wait(result, 5.0).status == ABORTED
     finally:
         other.close()
+
+
+def test_a_driver_may_want_plain_twists_and_have_no_behaviours_and_faults_from_the_start(
+    robot: SimulatedBaseRig, tmp_path: Path
+) -> None:
+    plain = SimulatedBaseRig(
+        robot.probe,
+        tmp_path,
+        "plain",
+        stamped=False,
+        behaviours=False,
+        faults=["tf_off", "slip=0.5"],
+    )
+    try:
+        static = robot.probe.record(TFMessage, "plain/tf_static", LATCHED)
+        plain.until_ready()
+
+        def turned() -> bool:
+            plain.command(0.0, 0.8)
+            return plain.pose().yaw_rad > 0.2
+
+        plain.until(turned, "turning on plain twists")
+        plain.until_still()
+        assert not any("plain/spin" in name for name, _ in _actions(robot.probe))
+        assert not static
+        plain.inject("")
+        plain.until(lambda: bool(static), "tf_static at last")
+    finally:
+        plain.close()
+
+
+def _actions(probe: Probe) -> list[tuple[str, list[str]]]:
+    return list(get_action_names_and_types(probe.node))
 
 
 def test_bad_parameters_are_all_named_at_once(tmp_path: Path) -> None:

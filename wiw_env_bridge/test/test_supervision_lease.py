@@ -87,7 +87,7 @@ def test_a_robot_held_from_another_computer_is_refused_and_one_asked_for_later_i
     with bridge_of(tmp_path, "second", robot=ROBOT) as second:
         refused = "held by the bridge '/far/bridge' on 'far'"
         probe.until(lambda: refused in second.output, 40.0, "the refusal")
-    far.held = False  # it only asks, and was later
+    far.held, far.age_s = False, 0.0  # it only asks, and was later
     with bridge_of(tmp_path, "third", robot=ROBOT) as third:
         probe.until_state("third", "active")
         assert "DUPLICATE" not in third.output

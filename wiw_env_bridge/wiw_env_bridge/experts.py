@@ -21,9 +21,9 @@ from wiw_env_bridge.episodes import load_episodes
 from wiw_env_bridge.mujoco.apartment import lay_out
 from wiw_env_bridge.mujoco.environment import MujocoEnvironment
 from wiw_env_bridge.mujoco.shortest import shortest_route
-from wiw_env_bridge.tabletop.environment import TASKS as TABLE_TASKS
 from wiw_env_bridge.tabletop.environment import TabletopEnvironment
 from wiw_env_bridge.tabletop.experts import next_plan
+from wiw_env_bridge.tabletop.judging import TASKS as TABLE_TASKS
 
 _SMALL = 32
 """Pixels of the images nobody looks at."""

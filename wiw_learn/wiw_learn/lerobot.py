@@ -99,7 +99,7 @@ def depth_feature(height: int, width: int) -> dict[str, Any]:
         "dtype": "image",
         "shape": [height, width, 1],
         "names": ["height", "width", "channels"],
-        "info": {"is_depth_map": True, "unit": "millimetre", "unknown": 0},
+        "info": {"is_depth_map": True, "depth_unit": "mm", "unknown": 0},
     }
 
 

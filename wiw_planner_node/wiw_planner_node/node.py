@@ -12,8 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from rclpy.action.server import ServerGoalHandle
-from sensor_msgs.msg import Image
-from std_msgs.msg import Header
 
 from wiw_core.contracts import Environment, Recorder, WorldModel
 from wiw_core.decisions import Decision
@@ -27,8 +25,8 @@ from wiw_core.wrappers import Validated
 from wiw_msgs.action import Decide, RunEpisode
 from wiw_msgs.msg import Decision as DecisionMsg
 from wiw_planner_node.film import filmed
-from wiw_planner_node.pictures import contact_sheet
 from wiw_planner_node.policy import make_policy
+from wiw_planner_node.showing import Showing
 from wiw_planner_node.telling import Teller
 from wiw_ros import convert, qos
 from wiw_ros.action import serve_action
@@ -83,8 +81,10 @@ PARAMS = (
 
 
 class PlannerNode(ManagedNode):
-    """Offers ``~/run_episode`` and ``~/decide``; publishes ``~/decision`` and ``~/imagination``,
-    and of an episode all that replays it, see :class:`wiw_planner_node.telling.Teller`.
+    """Offers ``~/run_episode`` and ``~/decide``; publishes each ``~/decision``.
+
+    What is to be seen of it is shown by :class:`wiw_planner_node.showing.Showing`; what replays an
+    episode is told by :class:`wiw_planner_node.telling.Teller`.
 
     It runs :func:`wiw_core.loop.run_episode` unchanged: environment and world model are clients of
     other nodes. One goal at a time; a second one ends with ``BUSY``.
@@ -103,7 +103,7 @@ class PlannerNode(ManagedNode):
         self._policies: dict[str, Policy] = {}
         self._films = 0
         self._decisions = self.create_publisher(DecisionMsg, "~/decision", qos.LATCHED)
-        self._imagination = self.create_publisher(Image, "~/imagination", qos.LATCHED)
+        self._showing = Showing(self)
         self._teller = Teller(self)
         serve_action(self, RunEpisode, "~/run_episode", self._run_episode, self.fail)
         serve_action(self, Decide, "~/decide", self._decide, self.fail)
@@ -198,6 +198,7 @@ class PlannerNode(ManagedNode):
                 generation=self._env.next_generation(),
                 cancelled=cancelled,
                 on_decision=lambda decision: self._tell(handle, decision),
+                on_decided=self._showing.show,
             )
         self.counters["episodes"] += 1
         return RunEpisode.Result(
@@ -222,7 +223,8 @@ class PlannerNode(ManagedNode):
             decision = decide(told, context, seed=goal.seed, cancelled=self._cancelled(handle))
             self._advised = (episode.task, episode.id, decision)
         message = convert.decision_to_msg(decision)
-        self._show(decision, message)
+        self._decisions.publish(message)
+        self._showing.show(decision, history[-1])
         return Decide.Result(decision=message, code=int(ErrorCode.OK))
 
     def _advisee(self, episode: Episode, index: int) -> tuple[Policy, Decision | None]:
@@ -289,15 +291,7 @@ class PlannerNode(ManagedNode):
     def _tell(self, handle: ServerGoalHandle, decision: Decision) -> None:
         message = convert.decision_to_msg(decision)
         handle.publish_feedback(RunEpisode.Feedback(decision=message))
-        self._show(decision, message)
-
-    def _show(self, decision: Decision, message: DecisionMsg) -> None:
         self._decisions.publish(message)
-        if self._imagination.get_subscription_count():
-            sheet = contact_sheet(decision)
-            if sheet is not None:
-                header = Header(stamp=self.get_clock().now().to_msg(), frame_id="imagination")
-                self._imagination.publish(convert.image_to_msg(sheet, header))
 
 
 class _Told:

@@ -15,8 +15,8 @@ from wiw_env_bridge.episodes import FILES as APARTMENT_TASKS
 from wiw_env_bridge.episodes import load_episodes
 from wiw_env_bridge.mujoco.apartment import scene_split
 from wiw_env_bridge.mujoco.renderer import Renderer
-from wiw_env_bridge.tabletop.environment import TASKS as TABLE_TASKS
 from wiw_env_bridge.tabletop.environment import TabletopEnvironment
+from wiw_env_bridge.tabletop.judging import TASKS as TABLE_TASKS
 from wiw_learn.dataset import Dataset
 
 FRAMES = {"navigation": "panorama", "places": "panorama", "arm": "front"}

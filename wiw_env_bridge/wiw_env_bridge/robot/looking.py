@@ -6,9 +6,9 @@ import threading
 from collections.abc import Callable
 
 from wiw_core.errors import ErrorCode, WiwError
-from wiw_core.geometry import wrap
+from wiw_core.geometry import Pose2, wrap
 from wiw_core.observation import Observation, View
-from wiw_core.plans import NAVIGATION_DELTA, Action
+from wiw_env_bridge.robot.base import BaseBody
 from wiw_env_bridge.robot.cameras import CameraPort, take_all
 from wiw_env_bridge.robot.panorama import Shot, look_around
 from wiw_env_bridge.robot.parts import Parts
@@ -108,19 +108,23 @@ class Eyes:
             )
         parts, settings = self._parts, self._parts.profile.panorama
         camera = [c for c in parts.cameras if c.name == settings.turning]
-        start = parts.body.state().base_pose.yaw_rad
+        base = parts.body
+        assert isinstance(base, BaseBody)  # the profile was refused otherwise
+        start = base.state().base_pose.yaw_rad
         ended = motion_end_s
 
-        def turn(action: Action) -> None:
+        def turn_to(angle_rad: float) -> None:
             nonlocal ended
-            outcome = parts.body.execute(action, self._halted)
+            # By the odometry, so that errors of single turns do not add up.
+            turn = wrap(start + angle_rad - base.state().base_pose.yaw_rad)
+            outcome = base.move(Pose2(0.0, 0.0, turn), self._halted)
             check()
             if outcome.collided or outcome.code is not ErrorCode.OK or outcome.stopped:
                 raise WiwError(
                     ErrorCode.ACTION_FAILED,
                     f"The robot could not turn to look around. {outcome.message}".strip(),
                 )
-            parts.frozen.moved(0.0, abs(NAVIGATION_DELTA[action.name].yaw_rad))
+            parts.frozen.moved(0.0, abs(turn))
             ended = outcome.motion_end_s
 
         def shoot() -> Shot:
@@ -129,4 +133,4 @@ class Eyes:
             yaw = parts.body.state().base_pose.yaw_rad
             return Shot(views[0], wrap(yaw - start))
 
-        return look_around(settings, turn, shoot)
+        return look_around(settings, turn_to, shoot)

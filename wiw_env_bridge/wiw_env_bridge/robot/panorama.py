@@ -10,9 +10,10 @@ import cv2
 import numpy as np
 
 from wiw_core.cameras import panorama, pinhole
+from wiw_core.cameras.panorama import TURNS_PER_CIRCLE
 from wiw_core.geometry import T_BASE_OPTICAL, Array
 from wiw_core.observation import Depth, Projection, Rgb, View
-from wiw_core.plans import TURN_RAD, Action
+from wiw_core.plans import TURN_RAD
 from wiw_env_bridge.robot.profile import Panorama
 
 NAME = "panorama"
@@ -28,23 +29,23 @@ class Shot:
 
 
 def look_around(
-    settings: Panorama, turn: Callable[[Action], None], shoot: Callable[[], Shot]
+    settings: Panorama, turn_to: Callable[[float], None], shoot: Callable[[], Shot]
 ) -> View:
     """Return the panorama of one full turn to the left, which ends where it began.
 
     Parameters
     ----------
-    turn : callable
-        Executes a primitive; raises if it cannot.
+    turn_to : callable
+        Turns the base left to this angle from where it stood at first, radians; raises if it
+        cannot. Each call is one turn further, at most 22.5 degrees.
     shoot : callable
         Takes a picture of the turned camera, the robot being still.
     """
     shots = []
-    steps = round(2.0 * math.pi / TURN_RAD)
-    for step in range(steps):
-        if step % (steps // settings.turns) == 0:
+    for step in range(TURNS_PER_CIRCLE):
+        if step % (TURNS_PER_CIRCLE // settings.turns) == 0:
             shots.append(shoot())
-        turn(Action("turn_left"))
+        turn_to((step + 1) * TURN_RAD)
     return stitch(shots, settings.height, settings.width)
 
 

@@ -94,7 +94,7 @@ class SimulatedArm:
             if self._ending.is_set():
                 return
             if self._faults.on("vanish_servers"):
-                self._servers.close(crash=self._faults.value("vanish_servers") >= 1.0)
+                self._servers.vanish()
             else:
                 self._servers.open()
 

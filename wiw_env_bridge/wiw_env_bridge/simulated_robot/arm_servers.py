@@ -17,6 +17,7 @@ from rclpy.node import Node
 from sensor_msgs.msg import JointState
 from trajectory_msgs.msg import JointTrajectoryPoint
 
+from wiw_core.errors import WiwError
 from wiw_core.geometry import Array
 from wiw_env_bridge.simulated_robot.arm_goals import End, Following, Goal, Report
 from wiw_env_bridge.simulated_robot.arm_plant import ArmState, Plant, effort_limit
@@ -65,7 +66,7 @@ class ArmServers:
         self._trajectory_type = actions.FollowJointTrajectory
         self._gripper_type = getattr(actions, GRIPPERS[gripper])
         self._parallel = gripper == "parallel"
-        self._gone = threading.Event()
+        self._gone, self._closing = threading.Event(), threading.Event()
         self._host: ServerNode | None = None
         self._servers: list[ActionServer] = []
 
@@ -80,17 +81,27 @@ class ArmServers:
             self._serve(host.node, self._gripper_type, GRIPPER, self._grip, self._bad_grip),
         ]
 
-    def close(self, crash: bool = False) -> None:
+    def vanish(self) -> None:
         """Withdraw the actions; goals in progress get no answer, as when a process ends.
 
-        The arm holds; after a crash the drives finish what they were told. Idempotent.
+        The servos, left without commands, hold the arm where it is.
         """
+        self._gone.set()
+        self._plant.stop()
+        self._withdraw()
+
+    def close(self) -> None:
+        """Hold, answer the goals in progress, and withdraw the actions for good; idempotent."""
+        self._closing.set()
+        self._plant.stop()
+        if self._host is not None:
+            self._host.answer()
+        self._withdraw()
+
+    def _withdraw(self) -> None:
         host, self._host = self._host, None
         if host is None:
             return
-        self._gone.set()
-        if not crash:
-            self._plant.stop()
         for server in self._servers:
             server.destroy()
         self._servers = []
@@ -201,6 +212,8 @@ class ArmServers:
         while goal is None or not goal.over.wait(FEEDBACK_S):
             if self._gone.is_set():
                 raise Gone
+            if self._closing.is_set() and goal is None:
+                return End("abort", "INVALID_GOAL", "The driver ends.")
             if handle.is_cancel_requested and not self._faults.on("ignore_cancel"):
                 if goal is None:
                     return End("canceled")
@@ -216,15 +229,17 @@ class ArmServers:
             elif (left := self._faults.value("slow") - (time.monotonic() - began)) > 0.0:
                 self._gone.wait(min(FEEDBACK_S, left))
             else:
-                goal = begin()
+                try:
+                    goal = begin()
+                except (ValueError, WiwError) as error:
+                    return End("abort", "INVALID_GOAL", str(error))
         if self._gone.is_set():
             raise Gone
         assert goal.end is not None
         return goal.end
 
     def _close(self, handle: ServerGoalHandle, end: End, result: Any) -> Any:
-        canceled = end.state == "canceled" and handle.is_cancel_requested
-        getattr(handle, "canceled" if canceled else end.state)()
+        getattr(handle, end.state)()
         return result
 
     # Messages -------------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ from rclpy.signals import SignalHandlerOptions
 
 from wiw_core.errors import ErrorCode, WiwError, describe
 from wiw_env_bridge.simulated_robot.body import SimulatedBody
-from wiw_env_bridge.simulated_robot.faults import Faults
+from wiw_env_bridge.simulated_robot.faults import FAULTS, Faults
 from wiw_env_bridge.simulated_robot.referee import Referee
 from wiw_msgs.srv import InjectFault
 from wiw_ros import logs
@@ -42,7 +42,11 @@ SIGNAL_S = 0.05
 
 PARAMS = (
     Param("kind", "base", "What robot it is.", choices=KINDS),
-    Param("faults", [], "Active from the start, each as name or name=value."),
+    Param(
+        "faults",
+        [],
+        f"Active from the start, each as name or name=value, of: {', '.join(FAULTS)}.",
+    ),
     Param("seed", 0, "Of all noise.", low=0, high=2**31),
 )
 

@@ -62,6 +62,8 @@ class Referee:
             with self._lock:
                 response.success = self._judge.decided()
             response.message = "decided" if response.success else "not decided"
+        except WiwError as error:
+            response.message = str(error)
         except Exception as error:  # noqa: BLE001 - the client gets a sentence, whatever it is
             response.message = str(self._on_error(error))
         return response

@@ -166,7 +166,7 @@ class ArmBody:
             return Outcome(self._link.now_s(), code=planned.code, message=planned.message)
         travel = Travel(model.kinematics, lambda: self._joints.read(model.names).positions)
         followed = self._follow(model, planned.timed, start, halted, travel)
-        contact = followed.end is End.VIOLATED and self._profile.arm.violation == CONTACT
+        contact = self._met_something(followed, travel)
         problem = followed.message if followed.end in (End.VIOLATED, End.FAILED) else ""
         if not halted.is_set() and (contact or not problem):
             problem = self._grip(opened, halted)
@@ -195,6 +195,13 @@ class ArmBody:
         if np.abs(timed.positions - start).max() < _THERE_RAD:
             return Followed(End.DONE)
         return self._controller.follow(model.names, timed, halted, travel.look)
+
+    def _met_something(self, followed: Followed, travel: Travel) -> bool:
+        """Tell whether a violated tolerance means contact: an arm that never moved met nothing."""
+        if followed.end is not End.VIOLATED or self._profile.arm.violation != CONTACT:
+            return False
+        travel.look()
+        return travel.metres > 0.0
 
     def _grip(self, opened: bool, halted: threading.Event) -> str:
         """Open or close, if that is another order than the last; return why it did not.

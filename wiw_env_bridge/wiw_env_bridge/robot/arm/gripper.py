@@ -6,7 +6,8 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from rclpy.action import get_action_names_and_types
+from rclpy.action import get_action_server_names_and_types_by_node
+from rclpy.node import NodeNameNonExistentError
 from sensor_msgs.msg import JointState
 
 from wiw_core.errors import ErrorCode, WiwError
@@ -85,10 +86,17 @@ class Gripper:
         return (self._port is not None and self._port.offered) or None
 
     def _offered(self) -> str | None:
-        for name, kinds in get_action_names_and_types(self._link.node):
-            if name == self.name:
-                plain = {kind.rpartition("/")[2] for kind in kinds}
-                return next((kind for kind in (PARALLEL, SINGLE) if kind in plain), None)
+        """Return the kind that a server offers; what other clients would like says nothing."""
+        node = self._link.node
+        for name, namespace in node.get_node_names_and_namespaces():
+            try:
+                offers = get_action_server_names_and_types_by_node(node, name, namespace)
+            except NodeNameNonExistentError:  # it has just left
+                continue
+            kinds = {kind.rpartition("/")[2] for kind in dict(offers).get(self.name, ())}
+            found = next((kind for kind in (PARALLEL, SINGLE) if kind in kinds), None)
+            if found is not None:
+                return found
         return None
 
     def _goal(self, opened: bool) -> Any:

@@ -73,7 +73,8 @@ class JointReader:
             if entry is None:
                 self._missing_now(name)
         entries = [entry for entry in found if entry is not None]
-        ages = [self._age(heard) for heard, _ in entries]
+        now_s, steady_s = self._link.now_s(), time.monotonic()
+        ages = [_age(heard, now_s, steady_s) for heard, _ in entries]
         worst = {max(ages), min(ages)}  # too old, or from the future
         check_fresh([Input(self.stream.topic, age, self._age_s) for age in worst], self._limits)
         positions = [position for _, position in entries]
@@ -104,10 +105,11 @@ class JointReader:
         check_fresh([Input(self.stream.topic, self.stream.age_s(), self._age_s)], self._limits)
         self.wait([name], 0.0)
 
-    def _age(self, heard: Heard[JointState]) -> float:
-        """Return the age by stamp or by arrival, whichever is greater; a future stamp's is kept."""
-        by_stamp = self._link.now_s() - heard.stamp_s
-        return by_stamp if by_stamp < 0.0 else max(by_stamp, time.monotonic() - heard.arrived_s)
+
+def _age(heard: Heard[JointState], now_s: float, steady_s: float) -> float:
+    """Return the age by stamp or by arrival, whichever is greater; a future stamp's is kept."""
+    by_stamp = now_s - heard.stamp_s
+    return by_stamp if by_stamp < 0.0 else max(by_stamp, steady_s - heard.arrived_s)
 
 
 def _has_all(message: JointState, names: Sequence[str]) -> bool:

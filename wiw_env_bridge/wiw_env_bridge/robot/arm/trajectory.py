@@ -18,8 +18,11 @@ from wiw_env_bridge.robot.link import RobotLink
 from wiw_env_bridge.robot.profile import Timing
 from wiw_ros.interfaces import optional
 
-_REFUSED = (-1, -2, -3)
-"""INVALID_GOAL, INVALID_JOINTS, OLD_HEADER_TIMESTAMP of control_msgs/FollowJointTrajectory."""
+_REFUSED = (-2, -3)
+"""INVALID_JOINTS and OLD_HEADER_TIMESTAMP of control_msgs/FollowJointTrajectory.
+
+Not INVALID_GOAL: ros2_control also says so of a goal in whose place another one came.
+"""
 _VIOLATED = {-4: "its path", -5: "its goal"}
 """PATH_TOLERANCE_VIOLATED, GOAL_TOLERANCE_VIOLATED."""
 

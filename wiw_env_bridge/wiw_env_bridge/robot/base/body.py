@@ -34,14 +34,7 @@ class BaseBody:
 
     def ready(self) -> None:
         """Wait for odometry and for what moves the base; with ``auto``, choose it."""
-        wait_s = self._profile.timing.server_wait_s
-        if self.odometry.stream.wait(timeout_s=wait_s) is None:
-            raise WiwError(
-                ErrorCode.STALE_OBSERVATION,
-                f"'{self.odometry.stream.topic}' has said nothing within {wait_s:g} s.",
-                "Is the robot's driver running, in this namespace and ROS domain?",
-            )
-        self.odometry.fresh()
+        self.odometry.ready()
         if self._mover is None:
             self._mover = self._choose()
         self._mover.ready()
@@ -56,15 +49,19 @@ class BaseBody:
         """Pass a plan through the gate without moving."""
         check_plan(plan, self.actions)
         for action in plan.actions:
-            self._gate(action)
+            self._gate(NAVIGATION_DELTA[action.name])
 
     def execute(self, action: Action, halted: threading.Event) -> Outcome:
         """Execute one primitive; see :class:`wiw_env_bridge.robot.body.Body`."""
+        return self.move(NAVIGATION_DELTA[action.name], halted)
+
+    def move(self, delta: Pose2, halted: threading.Event) -> Outcome:
+        """Drive straight or turn in place by any amount that the gate lets through."""
         if self._mover is None:
             self.ready()
         mover = self._mover
         assert mover is not None  # ready() has chosen it
-        delta = self._gate(action)
+        self._gate(delta)
         before = self.odometry.fresh().pose
         try:
             driven = mover.drive(delta, halted)
@@ -121,18 +118,13 @@ class BaseBody:
         self._link.warn("Nav2's DriveOnHeading and Spin are not offered: driving by velocity.")
         return VelocityMover(self._link, self._profile, self.odometry)
 
-    def _gate(self, action: Action) -> Pose2:
-        """Return the motion of a primitive that may be made now; raises what forbids it."""
-        delta, base, limits = (
-            NAVIGATION_DELTA[action.name],
-            self._profile.base,
-            self._profile.limits,
-        )
+    def _gate(self, delta: Pose2) -> None:
+        """Raise what forbids this motion now."""
+        base, limits = self._profile.base, self._profile.limits
         check_base_step(delta.x_m, delta.yaw_rad, limits)
         check_twist(base.speed_m_s, base.turn_rad_s, limits)
         self._link.check_alive()
         self.odometry.fresh()
-        return delta
 
     def _come_to_rest(self) -> Reading:
         wait_s = self._profile.timing.cancel_s

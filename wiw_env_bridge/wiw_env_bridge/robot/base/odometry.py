@@ -35,6 +35,12 @@ class OdometryPort:
         self.stream: Stream[Odometry] = link.listen(Odometry, profile.base.odom, keep=16, depth=10)
         link.require(self.stream, profile.timing.silence_s)
 
+    def ready(self) -> None:
+        """Wait up to ``timing.server_wait_s`` for a fresh reading; raises why there is none."""
+        limit_s, wait_s = self._profile.base.odom_age_s, self._profile.timing.server_wait_s
+        self.stream.wait(lambda _: self.stream.age_s() <= limit_s, wait_s)
+        self.fresh()
+
     def fresh(self) -> Reading:
         """Return the newest reading; raises ``STALE_OBSERVATION`` or ``TF_UNAVAILABLE``."""
         topic, age = self.stream.topic, self.stream.age_s()
