@@ -13,10 +13,10 @@ setup(
         ("share/ament_index/resource_index/packages", ["resource/wiw"]),
         ("share/wiw", ["package.xml"]),
         ("share/wiw/launch", glob("launch/*.launch.py")),
-        ("share/wiw/config", glob("config/*.yaml")),
+        ("share/wiw/config", glob("config/*")),
     ],
     install_requires=["setuptools"],
-    extras_require={"ray": ["ray>=2.40,<3"]},
+    extras_require={"ray": ["ray>=2.40,<3"], "rerun": ["rerun-sdk>=0.26,<1"]},
     zip_safe=False,
     entry_points={
         "console_scripts": [

@@ -43,6 +43,7 @@ from wiw_wm_node.video.model import VideoModel
 
 PARAMETERS: dict[str, dict[str, Any]] = {
     **SMALL,
+    "remote": {"environment": "wiw_core.fakes.environment:FakeEnvironment"},
     "openpi": {"seed_key": "seed"},  # without one a server's samples do not repeat
     "nwm": {"weights": "tiny", "steps": 3, "batch": 1},
     "svd_action": {"frames": 14, "width": 128},  # one frame per action, noise that can be turned
@@ -88,8 +89,12 @@ def test_every_kind_of_plugin_has_a_fake_or_is_plain_data() -> None:
         assert "fake" in plugins(kind) or kind is TASKS
 
 
-ELSEWHERE = {"robot": "test_robot_base.py"}
-"""Environments that need a process beside them, and where their contract is checked."""
+ELSEWHERE = {
+    "robot": "test_robot_base.py",
+    "habitat": "test_habitat_contract.py",
+    "rlbench": "test_rlbench_contract.py",
+}
+"""Environments that need a program beside them, and where their contract is checked."""
 
 
 @pytest.mark.parametrize("name", [n for n in plugins(ENVIRONMENTS) if n not in ELSEWHERE])

@@ -19,6 +19,8 @@ from wiw_ros.testing import own_domain
 pytestmark = pytest.mark.system
 WATCHDOG_S = 0.5
 """Of the simulated base; and so is that of diff_drive_controller."""
+ODOMETRY_S = 0.3
+"""Odometry that is older is stale: ``base.odom_age_s``."""
 ROLL_S = 0.3
 """From zero speed commanded to zero speed: latency, and braking from 0.25 m/s."""
 
@@ -51,10 +53,6 @@ def lose_odometry(graph: RobotGraph, episode: Episode) -> None:
     graph.inject("odom_off")
 
 
-def lose_transforms(graph: RobotGraph, episode: Episode) -> None:
-    graph.inject("tf_off")
-
-
 def stand_still(graph: RobotGraph, episode: Episode) -> None:
     graph.inject("ignore_commands")
 
@@ -64,7 +62,6 @@ WAYS_OUT = {
     cancel: ErrorCode.ABORTED_BY_USER,
     deactivate: ErrorCode.NOT_ACTIVE,
     lose_odometry: ErrorCode.STALE_OBSERVATION,
-    lose_transforms: ErrorCode.TF_UNAVAILABLE,
     stand_still: ErrorCode.OK,  # it collides again and again, and the task has failed
 }
 
@@ -73,7 +70,7 @@ WAYS_OUT = {
 def test_every_way_out_of_a_motion_ends_with_zero(driven: RobotGraph, way: object) -> None:
     """19, 17."""
     episode = driven.driving()
-    within_s = 1.0 + TTL_S if way in (lose_odometry, lose_transforms) else TTL_S
+    within_s = ODOMETRY_S + TTL_S if way is lose_odometry else TTL_S
     fault = driven.watcher.fault(way.__name__, None if way is stand_still else within_s)
     way(driven, episode)
     ended = episode.abandoned(fault) if way is kill_planner else episode.end(fault)

@@ -25,7 +25,10 @@ setup(
         ],
         "wiw.environments": [
             "robot = wiw_env_bridge.robot.environment:RobotEnvironment",
+            "habitat = wiw_env_bridge.habitat.plugin:HabitatEnvironment",
             "mujoco = wiw_env_bridge.mujoco.environment:MujocoEnvironment",
+            "remote = wiw_env_bridge.remote.plugin:remote",
+            "rlbench = wiw_env_bridge.rlbench.plugin:RlbenchEnvironment",
             "tabletop = wiw_env_bridge.tabletop.environment:TabletopEnvironment",
         ],
     },

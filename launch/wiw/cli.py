@@ -11,7 +11,19 @@ from rich.console import Console
 
 from wiw import arms, policies
 from wiw.arms import DEFAULT_ARMS
-from wiw.commands import check, collect, doctor, export, goal, measure, record, replay, study, train
+from wiw.commands import (
+    check,
+    collect,
+    doctor,
+    export,
+    goal,
+    measure,
+    record,
+    replay,
+    study,
+    train,
+    watch,
+)
 from wiw.study import Settings, load
 from wiw_core.errors import WiwError, describe
 
@@ -293,6 +305,7 @@ app.command("goal", epilog=goal.EPILOG)(goal.goal)
 app.add_typer(export.app, name="export")
 app.command("record", epilog=record.EPILOG)(record.record)
 app.command("replay", epilog=replay.EPILOG)(replay.replay)
+app.command("watch", epilog=watch.EPILOG)(watch.watch)
 
 
 def main() -> None:

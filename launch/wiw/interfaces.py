@@ -37,8 +37,8 @@ STANDARD = {
     "estopped": "Whether the e-stop is latched; see docs/safety.md for what it is not.",
     "estop": "Stop now and latch that; so does `true` on the topic `estop` (std_msgs/Bool).",
     "reset_estop": "Let goals be accepted again, unless the topic still says stop.",
-    "imagination": "The newest candidates side by side; made only while somebody listens.",
-    "candidates": "The newest candidates as paths, the chosen one bright; parameter `visualize`.",
+    "imagination": "The newest candidates in a grid; made only while somebody listens.",
+    "candidates": "The same as lines from the robot on, the chosen one green; for RViz.",
 }
 """What the standard messages mean here; ours say it in their first line."""
 

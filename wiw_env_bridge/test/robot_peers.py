@@ -20,7 +20,7 @@ BASE: dict[str, Any] = {
     "front_size": 64,
     "panorama_height": 64,
     "panorama_width": 128,
-    "camera_hz": 20.0,
+    "camera_hz": 10.0,
 }
 """Parameters of a small simulated base."""
 PATIENT: dict[str, Any] = {

@@ -14,7 +14,7 @@ from rclpy.duration import Duration
 from simulated_robot_rig import SimulatedRobotRig
 
 from wiw_core.geometry import Pose2
-from wiw_ros.convert import pose_from_msg
+from wiw_ros.convert import pose_from_msg, stamp_from_msg
 from wiw_ros.qos import ODOMETRY
 from wiw_ros.testing import Probe
 
@@ -55,10 +55,24 @@ class SimulatedBaseRig(SimulatedRobotRig):
         return twist.linear.x, twist.angular.z
 
     def until_still(self) -> Pose2:
-        """Wait for odometry from now on that says zero; return where."""
-        seen = len(self.odom)
-        self.until(lambda: len(self.odom) > seen + 1 and self.twist() == (0.0, 0.0), "standing")
+        """Wait for odometry stamped from now on that says zero; return where."""
+        now = self._now_s()
+        self.until(
+            lambda: self._told_s() > now and self.twist() == (0.0, 0.0), "standing on odometry"
+        )
         return self.pose()
+
+    def newest_odom(self) -> Odometry:
+        """Wait for odometry stamped from now on, and return it."""
+        now = self._now_s()
+        self.until(lambda: self._told_s() > now, "odometry")
+        return self.odom[-1][1]
+
+    def _told_s(self) -> float:
+        return stamp_from_msg(self.odom[-1][1].header.stamp) if self.odom else 0.0
+
+    def _now_s(self) -> float:
+        return float(self.probe.node.get_clock().now().nanoseconds) * 1e-9
 
     def command(self, speed: float, turn: float = 0.0, age_s: float = 0.0) -> None:
         """Publish one command, stamped so long ago where the robot wants stamps."""

@@ -7,15 +7,18 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from std_srvs.srv import Trigger
 
 from wiw_core.decisions import Transition
 from wiw_core.fakes.environment import FakeEnvironment
 from wiw_core.plans import Plan, navigation_plan
 from wiw_env_bridge import node as bridge_node
-from wiw_env_bridge.bridge import motion
+from wiw_env_bridge.bridge import lease, motion
 from wiw_msgs.action import ExecutePlan
+from wiw_msgs.msg import RobotLease
 from wiw_msgs.srv import FinishEpisode, ResetEpisode
 from wiw_ros import convert
+from wiw_ros.qos import LEASE
 from wiw_ros.testing import Probe, own_domain
 
 NODE = "env_bridge"
@@ -115,6 +118,18 @@ def leave_by_deactivation(stage: Stage, handle: Any) -> None:
     assert stage.probe.change(NODE, "deactivate")
 
 
+def leave_by_estop(stage: Stage, handle: Any) -> None:
+    assert stage.probe.call(Trigger, f"{NODE}/estop", Trigger.Request()).success
+
+
+def leave_by_another_bridge(stage: Stage, handle: Any) -> None:
+    """Another computer's bridge has had the robot for longer."""
+    node = stage.probe.node
+    publisher = node.create_publisher(RobotLease, lease.TOPIC, LEASE)
+    other = RobotLease(bridge=f"/{NODE}", host="far", instance="x", age_s=600.0, held=True)
+    node.create_timer(0.1, lambda: publisher.publish(other))
+
+
 def leave_by_reset(stage: Stage, handle: Any) -> None:
     assert stage.reset(2).code == 1
 
@@ -127,6 +142,8 @@ def leave_by_finish(stage: Stage, handle: Any) -> None:
     ("leave", "code"),
     [
         (leave_by_cancel, 2005),
+        (leave_by_estop, 1033),
+        (leave_by_another_bridge, 1035),
         (leave_by_deactivation, 4002),
         (leave_by_reset, 1031),
         (leave_by_finish, 1031),

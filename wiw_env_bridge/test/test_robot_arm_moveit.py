@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 import sys
 import threading
+import time
 
 import numpy as np
 import pytest
+from rclpy.action import ActionServer, CancelResponse
 from robot_arm_fakes import NAMES, FakeArm, arm_profile
 
 from wiw_core.arm import tool_pose
@@ -21,6 +23,10 @@ from wiw_ros.testing import Probe, own_domain
 
 POSE = Pose3(0.3, 0.05, 1.1, 1.0, 0.0, 0.0, 0.0)
 MOVEIT = {"interface": "moveit", "moveit": {"group": "panda", "planner": "LIN", "planning_s": 2.0}}
+
+
+THINKS_ON = 0
+"""An answer of the fake: none, until it is cancelled."""
 
 
 @pytest.fixture(scope="module")
@@ -48,12 +54,17 @@ class FakeMoveGroup:
 
     def __init__(self, probe):
         from moveit_msgs.action import MoveGroup
-        from rclpy.action import ActionServer
 
         self.requests, self.answer, self.spoil = [], 1, lambda times, rows, names: names
-        self._action, self._arm = MoveGroup, Kinematics()
+        self._action, self._arm, self.thinking = MoveGroup, Kinematics(), threading.Event()
         self._servers = ServerNode(probe.node, "fake_move_group")
-        self._server = ActionServer(self._servers.node, MoveGroup, "move_action", self._plan)
+        self._server = ActionServer(
+            self._servers.node,
+            MoveGroup,
+            "move_action",
+            self._plan,
+            cancel_callback=lambda handle: CancelResponse.ACCEPT,
+        )
 
     def close(self):
         self._servers.close()
@@ -65,6 +76,12 @@ class FakeMoveGroup:
         goal, result = handle.request, self._action.Result()
         self.requests.append(goal)
         result.error_code.val = self.answer
+        self.thinking.set()
+        while self.answer == THINKS_ON:
+            if handle.is_cancel_requested:
+                handle.canceled()
+                return result
+            time.sleep(0.01)
         if self.answer != 1:
             handle.abort()
             return result
@@ -196,6 +213,25 @@ def test_what_is_wrong_with_moveit_is_a_fault_with_its_code(body, robot, move_gr
     move_group.answer = error_code(name)
     error = fault(body, robot)
     assert error.code is code and str(error_code(name)) in str(error)
+
+
+def test_told_to_hold_while_moveit_plans_it_stops_planning_and_nothing_moves(
+    body, robot, move_group
+):
+    move_group.answer = THINKS_ON
+    halted = threading.Event()
+
+    def hold():
+        assert move_group.thinking.wait(30.0)
+        halted.set()
+        body.hold()
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    outcome = body.execute(tool_pose(POSE, False), halted)
+    thread.join()
+    assert outcome.stopped and outcome.code is ErrorCode.OK
+    assert not robot.goals and not robot.grips
 
 
 def error_code(name):

@@ -6,12 +6,15 @@ import threading
 
 import numpy as np
 import pytest
+import yaml
 
 from wiw_core.arm import tool_pose
+from wiw_core.conformance import check_environment
 from wiw_core.errors import ErrorCode, WiwError
 from wiw_core.geometry import Pose3
 from wiw_core.plans import Plan
 from wiw_env_bridge.robot.environment import RobotEnvironment
+from wiw_env_bridge.robot.profile import FOLDER
 from wiw_env_bridge.tabletop.environment import TabletopEnvironment
 from wiw_env_bridge.tabletop.experts import next_plan
 from wiw_ros.testing import NodeProcess, own_domain
@@ -25,6 +28,7 @@ QUICK = 4.0
 def robot(tmp_path_factory):
     folder = tmp_path_factory.mktemp("simulated_arm")
     settings = {"kind": "arm", "image_size": 128, "speed": QUICK}
+    settings |= {"image_noise": 0.0, "depth_noise": 0.0}  # the contract wants the same twice
     with own_domain(), NodeProcess("wiw_env_bridge.simulated_robot.node", folder, settings):
         environment = RobotEnvironment("simulated_arm")
         yield environment
@@ -133,3 +137,11 @@ def test_a_plan_is_checked_without_moving(robot, twin):
         robot.check(Plan((tool_pose(Pose3(0.69, 0.49, 0.8, 1.0, 0.0, 0.0, 0.0), True),)))
     assert error.value.code is ErrorCode.IK_FAILED
     assert np.allclose([q for _, q in robot.parts.body.state().joints], [q for _, q in before])
+
+
+def test_it_meets_the_contract_of_an_environment(robot, tmp_path):
+    profile = yaml.safe_load((FOLDER / "simulated_arm.yaml").read_text())
+    profile["referee"]["tasks"] = ["push_buttons"]  # one says as much as four
+    path = tmp_path / "arm.yaml"
+    path.write_text(yaml.safe_dump(profile))
+    check_environment(RobotEnvironment(str(path)))

@@ -125,6 +125,38 @@ def test_a_fault_of_the_robot_ends_the_plan_with_its_code_and_the_next_episode_r
     env.finish(0)
 
 
+def test_a_picture_that_cannot_be_stops_the_motion_and_not_only_the_next_look(
+    env: RobotEnvironment, robot: RobotUnderTest
+) -> None:
+    begun(env)
+    done = []
+    plan = env.act(navigation_plan(["turn_left"] * 8), observe=False)
+    with pytest.raises(WiwError) as caught:
+        for transition in plan:
+            done.append(transition)
+            if len(done) == 1:
+                robot.inject("bad_encoding")
+    assert caught.value.code is ErrorCode.BAD_IMAGE
+    assert len(done) <= 3
+
+
+def test_a_reset_ends_when_the_robot_is_told_to_hold(env: RobotEnvironment) -> None:
+    ended = threading.Event()
+
+    def hold_until_it_ends() -> None:
+        while not ended.wait(0.02):
+            env.hold()
+
+    holder = threading.Thread(target=hold_until_it_ends)
+    holder.start()
+    try:
+        assert code_of(lambda: env.reset(TASK, EPISODE)) == "CANCELLED"
+    finally:
+        ended.set()
+        holder.join()
+    assert code_of(lambda: act(env, "forward")) == "NO_EPISODE"
+
+
 def test_three_failures_in_a_row_are_a_fault_after_the_last_was_told(
     env: RobotEnvironment, robot: RobotUnderTest
 ) -> None:

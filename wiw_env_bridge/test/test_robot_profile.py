@@ -11,8 +11,9 @@ import pytest
 import yaml
 
 from wiw_core.errors import ErrorCode, WiwError
-from wiw_env_bridge.robot.profile import FOLDER, RobotProfile, Timing, load_profile, parse_profile
+from wiw_env_bridge.robot.profile import FOLDER, RobotProfile, load_profile, parse_profile
 from wiw_env_bridge.robot.schema import table
+from wiw_env_bridge.robot.sections import Timing
 
 
 def least(**changes: Any) -> dict[str, Any]:

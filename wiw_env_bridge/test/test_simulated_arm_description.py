@@ -15,9 +15,9 @@ from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
 from wiw_core.geometry import Array
 from wiw_env_bridge.simulated_robot import arm_urdf
-from wiw_env_bridge.simulated_robot.arm_servers import default_tolerances
 from wiw_env_bridge.simulated_robot.arm_trajectory import (
     Trajectory,
+    default_tolerances,
     read_tolerances,
     read_trajectory,
 )

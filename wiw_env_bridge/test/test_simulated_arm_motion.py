@@ -15,8 +15,7 @@ from tabletop_blocks import TOP_M, BlocksScene
 
 from wiw_core.geometry import Array
 from wiw_env_bridge.simulated_robot.arm_plant import ArmState, Plant
-from wiw_env_bridge.simulated_robot.arm_servers import default_tolerances
-from wiw_env_bridge.simulated_robot.arm_trajectory import Tolerances, Trajectory
+from wiw_env_bridge.simulated_robot.arm_trajectory import Tolerances, Trajectory, default_tolerances
 from wiw_env_bridge.tabletop.kinematics import READY_RAD, Kinematics
 from wiw_env_bridge.tabletop.table import Table
 

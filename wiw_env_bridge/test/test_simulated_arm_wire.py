@@ -186,9 +186,9 @@ def test_a_gripper_of_the_older_type_grasps_a_cup_and_the_process_answers_before
         assert answer.result.stalled and not answer.result.reached_goal
         assert 0.0005 < answer.result.position < 0.02  # the wall of the cup is between the pads
         rig.inject("hang_goals")
-        hanging = rig.send(rig.goal([READY_RAD], 1.0))
+        hanging = rig.send(rig.goal([READY_RAD], 1.0)).get_result_async()
         assert rig.process.stop() == 0
-        assert probe.result(hanging).status == ABORTED
+        assert probe.wait(hanging, SOON_S, "the result").status == ABORTED
     finally:
         rig.close()
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
 import cv2
 import numpy as np
 import pytest
-from nav_msgs.msg import Odometry
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from simulated_base_rig import EPISODE, SMALL, SimulatedBaseRig
 from tf2_msgs.msg import TFMessage
@@ -80,6 +79,23 @@ def fresh(robot: SimulatedBaseRig, seen: dict[str, list[Any]], topic: str, count
     before = len(seen[topic])
     robot.until(lambda: len(seen[topic]) >= before + count, f"frames on {topic}")
     return seen[topic][-1][1]
+
+
+def until_shown(robot: SimulatedBaseRig, messages: list[Any], test: Callable[[Any], bool]) -> Any:
+    """Wait until the newest message passes a test, and return it."""
+    passed: list[Any] = []
+
+    def passes() -> bool:
+        passed[:] = [messages[-1][1]] if messages else []
+        return bool(passed) and test(passed[0])
+
+    robot.until(passes, "a message as the fault makes them")
+    return passed[0]
+
+
+def stamp_before(one: Any, other: Any) -> bool:
+    """Tell whether a message is stamped before another."""
+    return stamp_from_msg(one.header.stamp) < stamp_from_msg(other.header.stamp)
 
 
 def test_pictures_are_those_of_the_embedded_environment_but_for_the_noise(
@@ -202,17 +218,18 @@ def test_a_stale_camera_goes_on_with_an_old_stamp(
     robot: SimulatedBaseRig, seen: dict[str, list[Any]]
 ) -> None:
     robot.inject("stale_camera")
-    first = fresh(robot, seen, "camera/image_raw")
-    second = fresh(robot, seen, "camera/image_raw")
-    assert first.header.stamp == second.header.stamp
-    assert bytes(first.data) != bytes(second.data)
+    images = seen["camera/image_raw"]
+    robot.until(lambda: images[-1][1].header.stamp == images[-2][1].header.stamp, "one stamp twice")
+    assert bytes(images[-1][1].data) != bytes(images[-2][1].data)
 
 
 def test_a_frozen_camera_repeats_its_bits_under_new_stamps(
     robot: SimulatedBaseRig, seen: dict[str, list[Any]]
 ) -> None:
     robot.inject("frozen_camera")
-    first = fresh(robot, seen, "camera/image_raw")
+    images = seen["camera/image_raw"]
+    robot.until(lambda: images[-1][1].data == images[-2][1].data, "one picture twice")
+    first = images[-1][1]
     robot.spin(22.5)
     second = fresh(robot, seen, "camera/image_raw")
     assert first.header.stamp != second.header.stamp
@@ -222,17 +239,24 @@ def test_a_frozen_camera_repeats_its_bits_under_new_stamps(
 def test_a_delayed_camera_brings_old_pictures_with_their_true_stamps(
     robot: SimulatedBaseRig, seen: dict[str, list[Any]]
 ) -> None:
+    images, clock = seen["camera/image_raw"], robot.probe.node.get_clock()
     robot.inject("delayed_camera", 0.7)
-    fresh(robot, seen, "camera/image_raw", 3)
-    now = robot.probe.node.get_clock().now().nanoseconds * 1e-9
-    assert now - stamp_from_msg(seen["camera/image_raw"][-1][1].header.stamp) > 0.65
+    told = len(images)
+
+    def late() -> bool:
+        age_s = clock.now().nanoseconds * 1e-9 - stamp_from_msg(images[-1][1].header.stamp)
+        return len(images) > told + 2 and age_s > 0.65
+
+    robot.until(late, "frames that are late")
+    robot.inject("")
+    robot.until(lambda: not late(), "fresh frames again")
 
 
 def test_a_bad_encoding_is_whole_and_not_rgb8(
     robot: SimulatedBaseRig, seen: dict[str, list[Any]]
 ) -> None:
     robot.inject("bad_encoding")
-    image = fresh(robot, seen, "camera/image_raw")
+    image = until_shown(robot, seen["camera/image_raw"], lambda m: m.encoding != "rgb8")
     assert (image.encoding, image.step) == ("mono16", 2 * image.width)
     assert len(image.data) == image.step * image.height
 
@@ -245,25 +269,28 @@ def test_a_bad_size_does_not_fit_the_data(
         ("camera/image_raw", image_from_msg),
         ("camera/depth/image_raw", depth_from_msg),
     ):
+        image = until_shown(robot, seen[topic], lambda m: m.height != m.width)
         with pytest.raises(WiwError, match="needs step"):
-            read(fresh(robot, seen, topic))
+            read(image)
 
 
 def test_a_wrong_frame_is_not_the_one_of_the_camera_info(
     robot: SimulatedBaseRig, seen: dict[str, list[Any]]
 ) -> None:
     robot.inject("wrong_frame")
-    image = fresh(robot, seen, "camera/image_raw")
-    info = fresh(robot, seen, "camera/camera_info")
-    assert image.header.frame_id == "unknown_optical_frame"
-    assert info.header.frame_id == "camera_optical_frame"
+    frame = "unknown_optical_frame"
+    image = until_shown(robot, seen["camera/image_raw"], lambda m: m.header.frame_id == frame)
+    of_the_same = until_shown(
+        robot, seen["camera/camera_info"], lambda m: not stamp_before(m, image)
+    )
+    assert of_the_same.header.frame_id == "camera_optical_frame"
 
 
 def test_bad_intrinsics_are_of_another_size(
     robot: SimulatedBaseRig, seen: dict[str, list[Any]]
 ) -> None:
     robot.inject("bad_intrinsics")
-    info = fresh(robot, seen, "camera/camera_info")
+    info = until_shown(robot, seen["camera/camera_info"], lambda m: m.width != 64)
     with pytest.raises(WiwError, match="is for 32x32 pixels"):
         intrinsics_from_msg(info, (64, 64))
 
@@ -271,27 +298,20 @@ def test_bad_intrinsics_are_of_another_size(
 def test_odometry_may_stop_be_no_number_or_be_in_wrong_units(robot: SimulatedBaseRig) -> None:
     robot.spin(30.0)
     true = robot.until_still()
-    odom = robot.odom
-
-    def newest() -> Odometry:
-        before = len(odom)
-        robot.until(lambda: len(odom) > before + 1, "odometry")
-        return odom[-1][1]
-
     robot.inject("odom_scale", 100.0)
-    assert newest().pose.pose.position.x == pytest.approx(100.0 * true.x_m)
+    assert robot.newest_odom().pose.pose.position.x == pytest.approx(100.0 * true.x_m)
     robot.inject("")
     robot.inject("odom_degrees")
-    q = newest().pose.pose.orientation
+    q = robot.newest_odom().pose.pose.orientation
     degrees = math.degrees(true.yaw_rad)
     assert math.sin(2.0 * math.atan2(q.z, q.w)) == pytest.approx(math.sin(degrees), abs=1e-6)
     robot.inject("")
     robot.inject("nan_odom")
-    assert math.isnan(newest().pose.pose.position.x)
+    assert math.isnan(robot.newest_odom().pose.pose.position.x)
     robot.inject("odom_off")
-    _quiet(robot, odom)
+    _quiet(robot, robot.odom)
     robot.inject("")
-    assert newest().pose.pose.position.x == pytest.approx(true.x_m)
+    assert robot.newest_odom().pose.pose.position.x == pytest.approx(true.x_m)
 
 
 def test_transforms_may_stop(robot: SimulatedBaseRig) -> None:

@@ -41,7 +41,7 @@ def doctor(
     if not robot:
         findings = examine()
         _print(findings)
-        raise typer.Exit(any(finding.grade is Grade.FAIL for finding in findings))
+        raise typer.Exit(int(any(finding.grade is Grade.FAIL for finding in findings)))
     from wiw import doctor_robot
     from wiw.doctor_robot.checklist import checklist
     from wiw_env_bridge.robot.profile import load_profile
@@ -52,7 +52,7 @@ def doctor(
     console.print(f"\nBefore '{escape(profile.name)}' moves by itself:")
     for number, step in enumerate(checklist(profile), 1):
         console.print(f"{number:>3}. {escape(step)}")
-    raise typer.Exit(any(finding.grade is Grade.FAIL for finding in findings))
+    raise typer.Exit(int(any(finding.grade is Grade.FAIL for finding in findings)))
 
 
 def _print(findings: Sequence[Finding]) -> None:

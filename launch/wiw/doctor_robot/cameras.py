@@ -13,7 +13,7 @@ from wiw.doctor_robot.visit import Visit
 from wiw_core.geometry import Array
 from wiw_core.observation import Projection, View
 from wiw_env_bridge.robot.cameras import CameraPort
-from wiw_env_bridge.robot.profile import Camera
+from wiw_env_bridge.robot.sections import Camera
 from wiw_ros.qos import SENSOR
 
 FIELD_DEG = (20.0, 150.0)

@@ -15,8 +15,9 @@ from rclpy.qos import QoSCompatibility, QoSProfile, qos_check_compatible
 
 from wiw.doctor import Finding, Grade
 from wiw_core.errors import WiwError
-from wiw_env_bridge.robot.link import RobotLink, Stream
+from wiw_env_bridge.robot.link import RobotLink
 from wiw_env_bridge.robot.profile import RobotProfile
+from wiw_env_bridge.robot.streams import Stream
 from wiw_ros.interfaces import optional
 
 MEASURE_S = 2.0
@@ -140,8 +141,10 @@ class Visit:
         return Finding(name, Grade.OK, seen)
 
     def _like(self, kind: str) -> str:
-        names = [n for n, types in self.link.node.get_topic_names_and_types() if kind in types]
-        return f" Topics of {kind}: {', '.join(sorted(names)[:8])}." if names else ""
+        node = self.link.node
+        names = [n for n, types in node.get_topic_names_and_types() if kind in types]
+        names = sorted(name for name in names if node.count_publishers(name))
+        return f" Topics of {kind}: {', '.join(names[:8])}." if names else ""
 
 
 def _nothing() -> None:

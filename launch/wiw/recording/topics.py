@@ -35,6 +35,8 @@ PROFILES: dict[str, tuple[str, ...]] = {
         *PICTURES,
         "*/decision",
         "*/imagined",
+        "*/imagination",
+        "*/candidates",
         "*/depth/image_raw",
         "*/panorama/*",
     ),

@@ -112,10 +112,14 @@ class Motion:
                 self._report(handle, plan, step, result)
         finally:
             self._come_to_rest(drive)
-        if not drive.cancelled():
-            drive.result()
+        failure = None if drive.cancelled() else drive.exception()
+        if failure is not None:
+            # What the environment stumbled over may be the first sign of a reason to hold.
+            self._why = self._why or self._reason_to_hold(handle, lives)
         if self._why is not None:
-            raise self._why
+            raise self._why from failure
+        if failure is not None:
+            raise failure
         if not result.observation.views:
             raise WiwError(
                 ErrorCode.STALE_OBSERVATION,

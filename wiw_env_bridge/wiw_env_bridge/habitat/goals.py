@@ -181,7 +181,7 @@ class PlaceGoal(_Plain):
         """Return the goal view: the published image, or what the camera sees at the goal."""
         if self._scene.images is not None:
             rgb = _published(self._scene.images, self._record, self._scene.eyes.rig.front_size)
-            k = pinhole.intrinsics(*rgb.shape[:2], math.radians(FOV_DEG))
+            k = pinhole.intrinsics(rgb.shape[0], rgb.shape[1], math.radians(FOV_DEG))
             view = View("goal", rgb, intrinsics=k)
         else:
             here = self._scene.stage.place

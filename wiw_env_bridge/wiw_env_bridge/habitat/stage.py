@@ -197,4 +197,4 @@ class Stage:
 
 
 def _vector(position: Sequence[float]) -> Array:
-    return np.asarray(position, np.float32)  # type: ignore[return-value]
+    return np.asarray(position, np.float32)

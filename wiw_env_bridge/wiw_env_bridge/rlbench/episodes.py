@@ -40,7 +40,7 @@ def drawn(count: int) -> tuple[Record, ...]:
 
 
 def stored(root: Path, task: str) -> tuple[Record, ...]:
-    """Return the episodes in ``root/task/variationN/episodes/episodeM``, in the order of numbers."""
+    """Return the episodes in ``root/task/variationN/episodes/episodeM``, by their numbers."""
     numbers = []
     for folder in (root / task).glob("variation*/episodes/episode*"):
         variation = re.fullmatch(r"variation(\d+)", folder.parent.parent.name)

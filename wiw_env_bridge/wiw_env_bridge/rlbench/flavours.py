@@ -121,7 +121,7 @@ class Upstream:
     def __init__(self) -> None:
         exceptions = importlib.import_module("rlbench.backend.exceptions")
         self._utils = importlib.import_module("rlbench.utils")
-        self.refusals = (exceptions.InvalidActionError,)
+        self.refusals: tuple[type[Exception], ...] = (exceptions.InvalidActionError,)
 
     def environment(self, setup: Setup) -> Any:
         """Return the environment: absolute poses in the world, by planning, without collisions."""
@@ -179,7 +179,11 @@ class Amsolver:
         errors = importlib.import_module("pyrep.errors")
         tasks = importlib.import_module("amsolver.task_environment")
         # It lets some of PyRep's errors through.
-        self.refusals = (tasks.InvalidActionError, errors.ConfigurationPathError, errors.IKError)
+        self.refusals: tuple[type[Exception], ...] = (
+            tasks.InvalidActionError,
+            errors.ConfigurationPathError,
+            errors.IKError,
+        )
 
     def environment(self, setup: Setup) -> Any:
         """Return the environment: absolute poses in the world, by planning."""

@@ -105,7 +105,8 @@ class RlbenchWorld:
         setup = Setup(cameras, image_size, centroids, root, headless)
         self._simulator = self._flavour.environment(setup)
         self._simulator.launch()
-        self._loaded, self._task, self._count = "", None, 0
+        self._loaded = ""
+        self._task: Any = None  # a TaskEnvironment of RLBench
         self._open: _Open | None = None
         self._halt = threading.Event()
 
@@ -249,9 +250,11 @@ class RlbenchWorld:
             variation = record.seed % int(self._task.variation_count())
         self._task.set_variation(variation)
         if record.stored < 0:
-            return self._task.reset()  # type: ignore[no-any-return]
+            descriptions, seen = self._task.reset()
+            return descriptions, seen
         demo = self._flavour.stored(self._simulator, task, variation, record.stored)
-        return self._task.reset_to_demo(demo)  # type: ignore[no-any-return]
+        descriptions, seen = self._task.reset_to_demo(demo)
+        return descriptions, seen
 
     def _watch_steps(self) -> None:
         """Let each step of the simulation be followed by a look at whether to hold."""
@@ -286,16 +289,16 @@ class RlbenchWorld:
         pose, opening = target_of(action)
         opened.step += 1
         try:
-            seen, reward, terminate = self._task.step(_action8(pose, opening))  # type: ignore[attr-defined]
+            seen, reward, terminate = self._task.step(_action8(pose, opening))
             opened.success = float(reward) >= 1.0
             opened.done = bool(terminate) or opened.success
         except Held:
             self._brake()
-            seen = self._task.get_observation()  # type: ignore[attr-defined]
+            seen = self._task.get_observation()
         except self._flavour.refusals as error:
             opened.failures += 1
             code = _code_of(error)
-            seen = self._task.get_observation()  # type: ignore[attr-defined]
+            seen = self._task.get_observation()
         opened.seen = seen
         metres = math.dist(before, self._tool(seen)) if code is ErrorCode.OK else 0.0
         opened.path_m += metres

@@ -14,7 +14,7 @@ from rclpy.callback_groups import ReentrantCallbackGroup
 
 from wiw_core.errors import ErrorCode, WiwError
 from wiw_env_bridge.robot.link import RobotLink
-from wiw_env_bridge.robot.profile import Timing
+from wiw_env_bridge.robot.sections import Timing
 from wiw_ros.action import SafeActionClient
 from wiw_ros.clients.call import wait
 

@@ -17,12 +17,15 @@ from wiw_env_bridge.robot.gate import Input, Limits, check_fresh
 from wiw_env_bridge.robot.images import (
     Calibration,
     calibration,
+    check_depth,
+    check_image,
     depth_from_image,
     rgb_from_compressed,
     rgb_from_image,
 )
-from wiw_env_bridge.robot.link import Heard, RobotLink, Stream
-from wiw_env_bridge.robot.profile import Camera, Timing
+from wiw_env_bridge.robot.link import RobotLink
+from wiw_env_bridge.robot.sections import Camera, Timing
+from wiw_env_bridge.robot.streams import Heard, Stream
 
 LocateFrame = Callable[[str, float], Array]
 """Takes an optical frame and a stamp, returns ``T_base_camera`` (4, 4)."""
@@ -63,6 +66,7 @@ class CameraPort:
         self.info = _maybe(link, CameraInfo, camera.info)
         self.depth = _maybe(link, Image, camera.depth)
         self.depth_info = _maybe(link, CameraInfo, camera.depth_info)
+        self._checked: Any = None
 
     @property
     def streams(self) -> tuple[Stream[Any], ...]:
@@ -73,7 +77,8 @@ class CameraPort:
     def take(self, after_s: float, wait_s: float, check: Callable[[], None]) -> tuple[View, float]:
         """Return the first whole view stamped after ``after_s`` (ROS time), and its stamp.
 
-        Waits up to ``wait_s``; ``check`` raises to give up sooner.
+        A view that is older than ``timing.image_age_s`` when it comes is passed over. Waits up to
+        ``wait_s``; ``check`` raises to give up sooner.
 
         Raises
         ------
@@ -87,9 +92,27 @@ class CameraPort:
         check_fresh([Input(self.image.topic, age_s, self._timing.image_age_s)], self._limits)
         return self._view(seen), seen.image.stamp_s
 
+    def check_newest(self) -> None:
+        """Raise ``BAD_IMAGE`` if what came last could not be a view; quick, decodes nothing."""
+        image = self.image.latest()
+        if image is None or image is self._checked:
+            return
+        self._checked = image
+        if not self._camera.compressed:
+            check_image(image.message, self.image.topic)
+        depth = None if self.depth is None else self.depth.latest()
+        if self.depth is not None and depth is not None:
+            check_depth(depth.message, self.depth.topic)
+        info = None if self.info is None else self.info.latest()
+        if self.info is not None and info is not None and not self._camera.compressed:
+            size = image.message.height, image.message.width
+            calibration(info.message, size, self.info.topic, self._camera.rectified)
+        self._frame(_Set(image, info, depth, None))
+
     def _first(self, after_s: float) -> _Set | None:
+        oldest_s = max(after_s, self._link.now_s() - self._timing.image_age_s)
         for image in self.image.heard():
-            if image.stamp_s <= after_s:
+            if image.stamp_s <= oldest_s:
                 continue
             others = [self._beside(s, image) for s in (self.info, self.depth, self.depth_info)]
             if all(known for known, _ in others):
@@ -110,18 +133,18 @@ class CameraPort:
 
     def _stale(self, after_s: float) -> WiwError:
         now = self._link.now_s()
+        limit_s = min(self._timing.image_age_s, max(now - after_s, 0.0))
         for stream in self.streams:
             newest = stream.latest()
             if newest is None:
                 how = "has said nothing yet"
-            elif newest.stamp_s <= after_s:
+            elif now - newest.stamp_s > limit_s:
                 how = f"is {now - newest.stamp_s:.2f} s old by its stamp"
             else:
                 continue
             return WiwError(
                 ErrorCode.STALE_OBSERVATION,
-                f"'{stream.topic}' {how}; a picture of the last {max(now - after_s, 0.0):.2f} s is"
-                " wanted.",
+                f"'{stream.topic}' {how}; the limit is {limit_s:.2f} s.",
                 "Is its driver alive, and are the clocks of both computers synchronised?",
             )
         names = ", ".join(f"'{s.topic}'" for s in self.streams)

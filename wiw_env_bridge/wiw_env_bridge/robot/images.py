@@ -31,12 +31,27 @@ _MAX_BYTES = 1 << 26
 _DISTORTED = 1e-9
 
 
-def rgb_from_image(message: Image, topic: str) -> Rgb:
-    """Return (H, W, 3) uint8; raises ``BAD_IMAGE`` naming what came and what is allowed."""
+def check_image(message: Image, topic: str) -> None:
+    """Raise ``BAD_IMAGE`` unless :func:`rgb_from_image` takes it; quick."""
     if message.encoding not in _TO_RGB:
         raise _bad(topic, f"has encoding '{message.encoding}'; allowed: {', '.join(_TO_RGB)}")
+    _require_layout(message, topic, _TO_RGB[message.encoding][0])
+
+
+def check_depth(message: Image, topic: str) -> None:
+    """Raise ``BAD_IMAGE`` unless :func:`depth_from_image` takes it; quick."""
+    if message.encoding not in _DEPTHS:
+        raise _bad(topic, f"has encoding '{message.encoding}'; allowed: {', '.join(_DEPTHS)}")
+    if message.is_bigendian:
+        raise _bad(topic, "is big-endian, which is not supported")
+    _require_layout(message, topic, np.dtype(_DEPTHS[message.encoding][0]).itemsize)
+
+
+def rgb_from_image(message: Image, topic: str) -> Rgb:
+    """Return (H, W, 3) uint8; raises ``BAD_IMAGE`` naming what came and what is allowed."""
+    check_image(message, topic)
     channels, conversion = _TO_RGB[message.encoding]
-    pixels = _pixels(message, topic, np.uint8, channels)
+    pixels = _pixels(message, np.uint8, channels)
     if conversion is None:
         return np.ascontiguousarray(pixels)
     return np.asarray(cv2.cvtColor(np.ascontiguousarray(pixels), conversion), np.uint8)
@@ -57,28 +72,30 @@ def rgb_from_compressed(message: CompressedImage, topic: str) -> Rgb:
 
 def depth_from_image(message: Image, topic: str, max_m: float) -> Depth:
     """Return (H, W) float32 metres, 0 where unknown: not finite, not positive, beyond ``max_m``."""
-    if message.encoding not in _DEPTHS:
-        raise _bad(topic, f"has encoding '{message.encoding}'; allowed: {', '.join(_DEPTHS)}")
+    check_depth(message, topic)
     kind, unit = _DEPTHS[message.encoding]
-    if message.is_bigendian:
-        raise _bad(topic, "is big-endian, which is not supported")
-    depth = _pixels(message, topic, kind, 1).astype(np.float32) * np.float32(unit)
+    depth = _pixels(message, kind, 1).astype(np.float32) * np.float32(unit)
     known = np.isfinite(depth) & (depth > 0.0) & (depth <= max_m)
     return np.where(known, depth, np.float32(0.0))
 
 
-def _pixels(message: Image, topic: str, kind: type, channels: int) -> npt.NDArray[Any]:
-    """Return (H, W) or (H, W, channels); rows may be padded."""
+def _require_layout(message: Image, topic: str, pixel_bytes: int) -> None:
     height, width = message.height, message.width
     if not 0 < height * width <= MAX_PIXELS:
         raise _bad(topic, f"has {width}x{height} pixels, which is none or too many")
-    row = width * channels * np.dtype(kind).itemsize
+    row = width * pixel_bytes
     if message.step < row or len(message.data) != message.step * height:
         raise _bad(
             topic,
             f"of {width}x{height} {message.encoding} pixels needs a step of at least {row} and"
             f" step x {height} bytes, got step {message.step} and {len(message.data)} bytes",
         )
+
+
+def _pixels(message: Image, kind: type, channels: int) -> npt.NDArray[Any]:
+    """Return (H, W) or (H, W, channels) of a layout that was checked; rows may be padded."""
+    height, width = message.height, message.width
+    row = width * channels * np.dtype(kind).itemsize
     rows = np.frombuffer(message.data, np.uint8).reshape(height, message.step)[:, :row]
     shape = (height, width) if channels == 1 else (height, width, channels)
     return np.ascontiguousarray(rows).view(kind).reshape(shape)

@@ -14,7 +14,7 @@ from wiw_core.cameras.panorama import TURNS_PER_CIRCLE
 from wiw_core.geometry import T_BASE_OPTICAL, Array
 from wiw_core.observation import Depth, Projection, Rgb, View
 from wiw_core.plans import TURN_RAD
-from wiw_env_bridge.robot.profile import Panorama
+from wiw_env_bridge.robot.sections import Panorama
 
 NAME = "panorama"
 _EDGE_PX = 0.5

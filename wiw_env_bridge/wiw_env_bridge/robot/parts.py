@@ -40,8 +40,8 @@ class Parts:
             raise
         for port, camera in zip(self.cameras, profile.cameras.values()):
             # Three periods of a slow camera: one lost picture is no lost camera.
-            silence_s = max(profile.timing.silence_s, 3.0 / camera.rate_hz)
-            self.link.require(port.image, silence_s)
+            self.link.require(port.image, max(profile.timing.image_age_s, 3.0 / camera.rate_hz))
+            self.link.watch(port.check_newest)
         self.frozen = FrozenCameras(profile.limits)
         self.failures = Failures(profile.limits)
 

@@ -14,8 +14,9 @@ from wiw_core.cameras import pinhole
 from wiw_env_bridge.simulated_robot import arm_urdf
 from wiw_env_bridge.simulated_robot.arm_judge import ArmJudge, first_table
 from wiw_env_bridge.simulated_robot.arm_plant import ArmState, Plant
-from wiw_env_bridge.simulated_robot.arm_servers import GRIPPERS, ArmServers, default_tolerances
+from wiw_env_bridge.simulated_robot.arm_servers import GRIPPERS, ArmServers
 from wiw_env_bridge.simulated_robot.arm_topics import ArmTopics
+from wiw_env_bridge.simulated_robot.arm_trajectory import default_tolerances
 from wiw_env_bridge.simulated_robot.arm_views import TableViews, optical_frame
 from wiw_env_bridge.simulated_robot.cameras import CameraThread, CameraTopics, SensorNoise
 from wiw_env_bridge.simulated_robot.faults import Faults
@@ -24,6 +25,7 @@ from wiw_ros.parameters import Param
 
 PARAMS = (
     Param("gripper", "parallel", "Action type of the gripper.", choices=tuple(GRIPPERS)),
+    Param("moveit", False, "Offer move_action, as MoveIt's move_group does."),
     Param("speed", 1.0, "Simulated seconds per second of the clock.", "", 0.1, 20.0),
     Param("path_tolerance_rad", 0.1, "On the way, where a goal gives none.", "rad", 1e-3, 1.0),
     Param("goal_tolerance_rad", 0.01, "At the end, where a goal gives none.", "rad", 1e-3, 1.0),
@@ -76,7 +78,9 @@ class SimulatedArm:
         tolerances = default_tolerances(
             values["path_tolerance_rad"], values["goal_tolerance_rad"], values["goal_time_s"]
         )
-        self._servers = ArmServers(node, self._plant, faults, values["gripper"], tolerances)
+        self._servers = ArmServers(
+            node, self._plant, faults, values["gripper"], tolerances, values["moveit"]
+        )
         self._views = TableViews(self._plant, values["image_size"])
         self._cameras = self._make_cameras(node, values, on_error)
         self._ending, self._tending = threading.Event(), threading.Lock()

@@ -1,48 +1,43 @@
-"""The arm's action servers: a joint trajectory controller and a gripper controller."""
+"""The arm's action servers: a joint trajectory controller, a gripper controller, and MoveIt's."""
 
 from __future__ import annotations
 
 import math
-import threading
 import time
-from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-from rclpy.action import ActionServer, CancelResponse, GoalResponse
 from rclpy.action.server import ServerGoalHandle
-from rclpy.callback_groups import ReentrantCallbackGroup
-from rclpy.duration import Duration
 from rclpy.node import Node
-from sensor_msgs.msg import JointState
-from trajectory_msgs.msg import JointTrajectoryPoint
 
-from wiw_core.errors import WiwError
-from wiw_core.geometry import Array
-from wiw_env_bridge.simulated_robot.arm_goals import End, Following, Goal, Report
-from wiw_env_bridge.simulated_robot.arm_plant import ArmState, Plant, effort_limit
+from wiw_env_bridge.simulated_robot.arm_goals import End, Following, Goal
+from wiw_env_bridge.simulated_robot.arm_messages import (
+    joint_state,
+    report_to_msg,
+    trajectory_to_msg,
+)
+from wiw_env_bridge.simulated_robot.arm_moveit import NoPlan, Planner
+from wiw_env_bridge.simulated_robot.arm_plant import Plant, effort_limit
+from wiw_env_bridge.simulated_robot.arm_serving import Offer, Serving
 from wiw_env_bridge.simulated_robot.arm_trajectory import (
     Tolerances,
+    Trajectory,
     read_tolerances,
     read_trajectory,
 )
 from wiw_env_bridge.simulated_robot.faults import Faults
-from wiw_env_bridge.simulated_robot.servers import Gone, ServerNode
 from wiw_env_bridge.tabletop import panda
-from wiw_ros.action import RESULT_TIMEOUT_S
 from wiw_ros.interfaces import optional
-from wiw_ros.qos import ROLLOUTS
 
 ARM_NODE, HAND_NODE = "panda_arm_controller", "panda_hand_controller"
 """As ros2_control names them; their actions are below these names."""
 TRAJECTORY, GRIPPER = f"{ARM_NODE}/follow_joint_trajectory", f"{HAND_NODE}/gripper_cmd"
-FEEDBACK_S = 0.05
+MOVE_GROUP = "move_action"
 GRIPPERS = {"parallel": "ParallelGripperCommand", "gripper": "GripperCommand"}
 """The two action types that grippers are commanded by."""
 
 
 class ArmServers:
-    """Serves the two actions from one node that can vanish.
+    """Serves the actions of the controllers, and MoveIt's, from one node that can vanish.
 
     The trajectory server behaves as ros2_control's joint trajectory controller: an invalid goal is
     rejected, a new goal ends the one before (aborted, ``INVALID_GOAL``), a cancel holds the
@@ -55,85 +50,49 @@ class ArmServers:
         Of :data:`GRIPPERS`.
     tolerances : Tolerances
         What holds where a goal gives none.
+    moveit : bool
+        Offer MoveIt's ``move_action`` too, and carry its plans out unless ``plan_only`` is set.
     """
 
     def __init__(
-        self, node: Node, plant: Plant, faults: Faults, gripper: str, tolerances: Tolerances
+        self,
+        node: Node,
+        plant: Plant,
+        faults: Faults,
+        gripper: str,
+        tolerances: Tolerances,
+        moveit: bool,
     ) -> None:
-        self._beside, self._plant, self._faults = node, plant, faults
-        self._tolerances = tolerances
+        self._beside, self._plant, self._tolerances = node, plant, tolerances
         actions = optional("control_msgs.action")
         self._trajectory_type = actions.FollowJointTrajectory
         self._gripper_type = getattr(actions, GRIPPERS[gripper])
         self._parallel = gripper == "parallel"
-        self._gone, self._closing = threading.Event(), threading.Event()
-        self._host: ServerNode | None = None
-        self._servers: list[ActionServer] = []
+        self._planner = Planner() if moveit else None
+        if moveit:
+            self._move_type = optional("moveit_msgs.action").MoveGroup
+            self._move_codes = optional("moveit_msgs.msg").MoveItErrorCodes
+        self._serving = Serving(node, ARM_NODE, plant, faults)
 
     def open(self) -> None:
         """Offer the actions, unless they are offered."""
-        if self._host is not None:
-            return
-        self._gone.clear()
-        self._host = host = ServerNode(self._beside, ARM_NODE)
-        self._servers = [
-            self._serve(host.node, self._trajectory_type, TRAJECTORY, self._follow, self._bad),
-            self._serve(host.node, self._gripper_type, GRIPPER, self._grip, self._bad_grip),
+        offers = [
+            Offer(self._trajectory_type, TRAJECTORY, self._follow, self._bad),
+            Offer(self._gripper_type, GRIPPER, self._grip, self._bad_grip),
         ]
+        if self._planner is not None:
+            offers.append(Offer(self._move_type, MOVE_GROUP, self._move, lambda goal: ""))
+        self._serving.open(offers)
 
     def vanish(self) -> None:
-        """Withdraw the actions; goals in progress get no answer, as when a process ends.
-
-        The servos, left without commands, hold the arm where it is.
-        """
-        self._gone.set()
-        self._plant.stop()
-        self._withdraw()
+        """Withdraw the actions as a process that ends does; the arm holds."""
+        self._serving.vanish()
 
     def close(self) -> None:
         """Hold, answer the goals in progress, and withdraw the actions for good; idempotent."""
-        self._closing.set()
-        self._plant.stop()
-        if self._host is not None:
-            self._host.answer()
-        self._withdraw()
-
-    def _withdraw(self) -> None:
-        host, self._host = self._host, None
-        if host is None:
-            return
-        for server in self._servers:
-            server.destroy()
-        self._servers = []
-        host.close()
+        self._serving.close()
 
     # Goals ----------------------------------------------------------------------------------------
-
-    def _serve(
-        self,
-        node: Node,
-        action_type: Any,
-        name: str,
-        execute: Callable[[ServerGoalHandle], Any],
-        problem: Callable[[Any], str],
-    ) -> ActionServer:
-        def may_begin(goal: Any) -> GoalResponse:
-            why = "the fault reject_goals" if self._faults.on("reject_goals") else problem(goal)
-            if why:
-                node.get_logger().warning(f"A goal of {name} is rejected: {why}.")
-            return GoalResponse.REJECT if why else GoalResponse.ACCEPT
-
-        return ActionServer(
-            node,
-            action_type,
-            name,
-            execute,
-            callback_group=ReentrantCallbackGroup(),
-            goal_callback=may_begin,
-            cancel_callback=lambda handle: CancelResponse.ACCEPT,
-            feedback_pub_qos_profile=ROLLOUTS,
-            result_timeout=RESULT_TIMEOUT_S,
-        )
 
     def _bad(self, goal: Any) -> str:
         """Return why a trajectory goal is rejected, or nothing."""
@@ -143,7 +102,7 @@ class ArmServers:
             return str(problem)
         return ""
 
-    def _read(self, goal: Any) -> tuple[Any, Tolerances]:
+    def _read(self, goal: Any) -> tuple[Trajectory, Tolerances]:
         now = self._beside.get_clock().now()
         here = self._plant.state.positions[:7]
         return (
@@ -157,12 +116,14 @@ class ArmServers:
 
         def tell(goal: Goal) -> None:
             if isinstance(goal, Following) and goal.report is not None:
-                handle.publish_feedback(self._feedback(goal.report))
+                feedback = report_to_msg(goal.report, self._trajectory_type.Feedback())
+                feedback.header.stamp = self._beside.get_clock().now().to_msg()
+                handle.publish_feedback(feedback)
 
-        end = self._run(handle, begin, tell)
+        end = self._serving.run(handle, begin, tell)
         result = self._trajectory_type.Result(error_string=end.message)
         result.error_code = getattr(self._trajectory_type.Result, end.code)
-        return self._close(handle, end, result)
+        return _close(handle, end, result)
 
     def _bad_grip(self, goal: Any) -> str:
         try:
@@ -194,68 +155,41 @@ class ArmServers:
         def tell(goal: Goal) -> None:
             handle.publish_feedback(self._gripper_state(self._gripper_type.Feedback()))
 
-        end = self._run(handle, lambda: self._plant.grip(goal_m, effort_n), tell)
+        end = self._serving.run(handle, lambda: self._plant.grip(goal_m, effort_n), tell)
         result = self._gripper_state(self._gripper_type.Result())
         result.reached_goal = self._plant.reached(goal_m)
         result.stalled = end.state == "succeed" and not result.reached_goal
-        return self._close(handle, end, result)
+        return _close(handle, end, result)
 
-    def _run(
-        self,
-        handle: ServerGoalHandle,
-        begin: Callable[[], Any],
-        tell: Callable[[Goal], None],
-    ) -> End:
-        """Carry a goal to its end, with feedback, as the faults let it."""
-        goal: Goal | None = None
-        began = time.monotonic()
-        while goal is None or not goal.over.wait(FEEDBACK_S):
-            if self._gone.is_set():
-                raise Gone
-            if self._closing.is_set() and goal is None:
-                return End("abort", "INVALID_GOAL", "The driver ends.")
-            if handle.is_cancel_requested and not self._faults.on("ignore_cancel"):
-                if goal is None:
-                    return End("canceled")
-                self._plant.cancel(goal)
-            elif self._faults.on("abort_goals"):
-                if goal is not None:
-                    self._plant.stop()
-                return End("abort", "INVALID_GOAL", "The fault abort_goals is active.")
-            elif goal is not None:
-                tell(goal)
-            elif self._faults.on("hang_goals"):
-                self._gone.wait(FEEDBACK_S)
-            elif (left := self._faults.value("slow") - (time.monotonic() - began)) > 0.0:
-                self._gone.wait(min(FEEDBACK_S, left))
-            else:
-                try:
-                    goal = begin()
-                except (ValueError, WiwError) as error:
-                    return End("abort", "INVALID_GOAL", str(error))
-        if self._gone.is_set():
-            raise Gone
-        assert goal.end is not None
-        return goal.end
+    def _move(self, handle: ServerGoalHandle) -> Any:
+        """Plan, tell the plan, and follow it unless only the plan was asked for."""
+        assert self._planner is not None
+        planner, here = self._planner, self._plant.state.positions[:7]
+        result, began = self._move_type.Result(), time.monotonic()
+        code = "SUCCESS"
 
-    def _close(self, handle: ServerGoalHandle, end: End, result: Any) -> Any:
-        getattr(handle, end.state)()
-        return result
+        def begin() -> Goal:
+            nonlocal code
+            try:
+                plan = planner.plan(handle.request.request, here)
+            except NoPlan as problem:
+                code = problem.code
+                raise ValueError(str(problem)) from problem
+            result.planning_time = time.monotonic() - began
+            result.trajectory_start.joint_state = joint_state(self._plant.state)
+            result.planned_trajectory.joint_trajectory = trajectory_to_msg(plan)
+            if not handle.request.planning_options.plan_only:
+                return self._plant.follow(plan, self._tolerances)
+            planned = Goal()
+            planned.finish(End("succeed"))
+            return planned
 
-    # Messages -------------------------------------------------------------------------------------
-
-    def _feedback(self, report: Report) -> Any:
-        feedback = self._trajectory_type.Feedback(joint_names=list(panda.JOINTS))
-        feedback.header.stamp = self._beside.get_clock().now().to_msg()
-        at = Duration(seconds=report.time_s).to_msg()
-        rows = {
-            "desired": (report.desired, report.desired_rates),
-            "actual": (report.actual, report.actual_rates),
-            "error": (report.desired - report.actual, report.desired_rates - report.actual_rates),
-        }
-        for field, (positions, rates) in rows.items():
-            setattr(feedback, field, _point(positions, rates, at))
-        return feedback
+        end = self._serving.run(handle, begin, lambda goal: None)
+        if end.state != "succeed" and code == "SUCCESS":
+            code = "PREEMPTED" if end.state == "canceled" else "CONTROL_FAILED"
+        result.error_code.val = getattr(self._move_codes, code)
+        result.error_code.message = end.message
+        return _close(handle, end, result)
 
     def _gripper_state(self, message: Any) -> Any:
         """Fill a result or a feedback of either gripper type with where the fingers are."""
@@ -267,37 +201,7 @@ class ArmServers:
         return message
 
 
-def joint_state(state: ArmState, *, fingers_only: bool = False) -> JointState:
-    """Return a state as a message: names, positions and velocities."""
-    first = len(panda.JOINTS) if fingers_only else 0
-    message = JointState(
-        name=[*panda.JOINTS, *panda.FINGERS][first:],
-        position=state.positions[first:].tolist(),
-        velocity=state.rates[first:].tolist(),
-    )
-    message.header.stamp = state.stamp
-    if fingers_only:
-        message.effort = [state.grip_n] * len(panda.FINGERS)
-    return message
-
-
-def default_tolerances(path_rad: float, goal_rad: float, goal_time_s: float) -> Tolerances:
-    """Return the controller's own tolerances, the same for each joint."""
-    ones: Array = np.ones(len(panda.JOINTS))
-    return Tolerances(
-        path_rad=path_rad * ones,
-        goal_rad=goal_rad * ones,
-        path_rad_s=math.inf * ones,
-        goal_rad_s=STOPPED_RAD_S * ones,
-        goal_time_s=goal_time_s,
-    )
-
-
-STOPPED_RAD_S = 0.03
-"""At the end of a trajectory no joint may be faster than this."""
-
-
-def _point(positions: Array, rates: Array, at: Any) -> JointTrajectoryPoint:
-    return JointTrajectoryPoint(
-        positions=positions.tolist(), velocities=rates.tolist(), time_from_start=at
-    )
+def _close(handle: ServerGoalHandle, end: End, result: Any) -> Any:
+    """Bring a goal's handle to its end."""
+    getattr(handle, end.state)()
+    return result

@@ -11,8 +11,8 @@ from std_msgs.msg import String
 
 from wiw_core.geometry import Array
 from wiw_env_bridge.simulated_robot import arm_urdf
+from wiw_env_bridge.simulated_robot.arm_messages import joint_state
 from wiw_env_bridge.simulated_robot.arm_plant import ArmState
-from wiw_env_bridge.simulated_robot.arm_servers import joint_state
 from wiw_env_bridge.simulated_robot.faults import Faults
 from wiw_env_bridge.simulated_robot.odometry import TF, link_to_msg
 from wiw_env_bridge.tabletop import panda

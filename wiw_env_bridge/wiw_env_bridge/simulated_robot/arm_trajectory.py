@@ -14,7 +14,10 @@ from rclpy.time import Time
 from scipy.interpolate import BPoly
 
 from wiw_core.geometry import Array
+from wiw_env_bridge.tabletop.panda import JOINTS
 
+STOPPED_RAD_S = 0.03
+"""At the end of a trajectory no joint may be faster than this."""
 _AT_REST_RAD_S = 1e-6
 
 
@@ -141,6 +144,18 @@ class Tolerances:
     path_rad_s: Array
     goal_rad_s: Array
     goal_time_s: float
+
+
+def default_tolerances(path_rad: float, goal_rad: float, goal_time_s: float) -> Tolerances:
+    """Return the controller's own tolerances, the same for each joint."""
+    ones: Array = np.ones(len(JOINTS))
+    return Tolerances(
+        path_rad=path_rad * ones,
+        goal_rad=goal_rad * ones,
+        path_rad_s=math.inf * ones,
+        goal_rad_s=STOPPED_RAD_S * ones,
+        goal_time_s=goal_time_s,
+    )
 
 
 def read_tolerances(goal: Any, joints: Sequence[str], default: Tolerances) -> Tolerances:

@@ -286,9 +286,11 @@ class BehaviourServer:
 
     def _report(self, handle: ServerGoalHandle, action_type: Any, end: _End, seconds: float) -> Any:
         result = action_type.Result(total_elapsed_time=Duration(seconds=seconds).to_msg())
-        code = end.code if hasattr(action_type.Result, end.code) else "UNKNOWN"
-        result.error_code = getattr(action_type.Result, code)
-        if hasattr(result, "error_msg"):  # Humble has none
+        # Spin knows no INVALID_INPUT; Humble knows no code at all, Iron no message
+        if hasattr(result, "error_code"):
+            code = end.code if hasattr(action_type.Result, end.code) else "UNKNOWN"
+            result.error_code = getattr(action_type.Result, code)
+        if hasattr(result, "error_msg"):
             result.error_msg = end.message
         getattr(handle, end.state)()
         return result

@@ -14,7 +14,7 @@ from wiw_core.errors import ErrorCode, WiwError
 from wiw_env_bridge.robot.actions import ActionPort
 from wiw_env_bridge.robot.arm.settings import GripperSettings
 from wiw_env_bridge.robot.link import RobotLink
-from wiw_env_bridge.robot.profile import Timing
+from wiw_env_bridge.robot.sections import Timing
 from wiw_ros.interfaces import optional
 
 PARALLEL, SINGLE = "ParallelGripperCommand", "GripperCommand"

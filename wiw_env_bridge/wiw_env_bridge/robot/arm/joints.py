@@ -12,7 +12,8 @@ from sensor_msgs.msg import JointState
 from wiw_core.errors import ErrorCode, WiwError
 from wiw_core.geometry import Array
 from wiw_env_bridge.robot.gate import Input, Limits, check_fresh, check_reading
-from wiw_env_bridge.robot.link import Heard, RobotLink
+from wiw_env_bridge.robot.link import RobotLink
+from wiw_env_bridge.robot.streams import Heard
 
 _KEPT = 16
 """Messages looked through for a joint: arm and gripper may speak in turns on one topic."""

@@ -22,7 +22,7 @@ from wiw_env_bridge.robot.actions import ActionPort
 from wiw_env_bridge.robot.arm.settings import ArmSettings
 from wiw_env_bridge.robot.arm.timing import Timed
 from wiw_env_bridge.robot.link import RobotLink
-from wiw_env_bridge.robot.profile import Frames, Timing
+from wiw_env_bridge.robot.sections import Frames, Timing
 from wiw_ros.convert.geometry import pose3_to_msg
 from wiw_ros.interfaces import optional
 

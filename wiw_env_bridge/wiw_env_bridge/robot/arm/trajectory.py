@@ -15,7 +15,7 @@ from wiw_env_bridge.robot.actions import ActionPort, Ended
 from wiw_env_bridge.robot.arm.settings import ArmSettings
 from wiw_env_bridge.robot.arm.timing import Timed
 from wiw_env_bridge.robot.link import RobotLink
-from wiw_env_bridge.robot.profile import Timing
+from wiw_env_bridge.robot.sections import Timing
 from wiw_ros.interfaces import optional
 
 _REFUSED = (-2, -3)

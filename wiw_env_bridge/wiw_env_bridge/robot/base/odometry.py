@@ -11,8 +11,9 @@ from nav_msgs.msg import Odometry
 from wiw_core.errors import ErrorCode, WiwError
 from wiw_core.geometry import Pose2
 from wiw_env_bridge.robot.gate import Input, check_fresh, check_reading
-from wiw_env_bridge.robot.link import Heard, RobotLink, Stream
+from wiw_env_bridge.robot.link import RobotLink
 from wiw_env_bridge.robot.profile import RobotProfile
+from wiw_env_bridge.robot.streams import Heard, Stream
 from wiw_ros.convert import pose_from_msg
 
 
@@ -33,7 +34,7 @@ class OdometryPort:
     def __init__(self, link: RobotLink, profile: RobotProfile) -> None:
         self._link, self._profile = link, profile
         self.stream: Stream[Odometry] = link.listen(Odometry, profile.base.odom, keep=16, depth=10)
-        link.require(self.stream, profile.timing.silence_s)
+        link.require(self.stream, profile.base.odom_age_s)
 
     def ready(self) -> None:
         """Wait up to ``timing.server_wait_s`` for a fresh reading; raises why there is none."""

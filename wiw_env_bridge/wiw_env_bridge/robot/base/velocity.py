@@ -17,7 +17,8 @@ from wiw_env_bridge.robot.base.driven import Driven
 from wiw_env_bridge.robot.base.odometry import OdometryPort, Progress
 from wiw_env_bridge.robot.gate import check_twist
 from wiw_env_bridge.robot.link import RobotLink
-from wiw_env_bridge.robot.profile import BaseSettings, RobotProfile
+from wiw_env_bridge.robot.profile import RobotProfile
+from wiw_env_bridge.robot.sections import BaseSettings
 
 STAMPED, PLAIN = "geometry_msgs/msg/TwistStamped", "geometry_msgs/msg/Twist"
 ZEROS = 3

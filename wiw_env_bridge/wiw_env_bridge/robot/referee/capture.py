@@ -14,8 +14,9 @@ from wiw_core.errors import ErrorCode, WiwError
 from wiw_core.observation import Projection, View
 from wiw_env_bridge.robot.cameras import CameraPort
 from wiw_env_bridge.robot.parts import Parts
-from wiw_env_bridge.robot.profile import RefereeSettings, RobotProfile
+from wiw_env_bridge.robot.profile import RobotProfile
 from wiw_env_bridge.robot.referee.episodes import load_episodes
+from wiw_env_bridge.robot.sections import RefereeSettings
 
 PHOTOS = "goals"
 """Folder of the photos, beside the file of episodes."""

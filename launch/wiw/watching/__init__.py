@@ -1,0 +1,1 @@
+"""Watching a run, live or from a recording."""

@@ -1,0 +1,1 @@
+"""A fake of the fork of RLBench that World-in-World evaluates with."""

@@ -1,0 +1,5 @@
+"""What an observation holds."""
+
+from coppelia_fake import CameraConfig, ObservationConfig
+
+__all__ = ["CameraConfig", "ObservationConfig"]

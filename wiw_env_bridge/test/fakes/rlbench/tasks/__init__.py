@@ -1,0 +1,1 @@
+"""The tasks that upstream has; it lacks the fourth."""

@@ -1,0 +1,5 @@
+"""One task."""
+
+from coppelia_fake import task_class
+
+PushButtons = task_class("push_buttons")

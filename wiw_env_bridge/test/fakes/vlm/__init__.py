@@ -1,0 +1,1 @@
+"""Where the fork keeps its tasks."""
