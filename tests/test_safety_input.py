@@ -16,6 +16,7 @@ from wiw_core.errors import ErrorCode
 from wiw_msgs.action import ExecutePlan, Rollout
 from wiw_msgs.msg import Action, Decision, Observation, Plan
 from wiw_msgs.srv import ResetEpisode
+from wiw_ros.ears import Ears
 from wiw_ros.qos import LATCHED, SENSOR
 from wiw_ros.testing import NodeProcess
 
@@ -105,25 +106,24 @@ def test_an_image_that_claims_a_giant_size_is_refused_before_it_is_made(robot: R
     giant = Image(height=60_000, width=60_000, encoding="rgb8", step=180_000)
     giant.header.frame_id = "camera_optical_frame"
     messages["image_raw"] = giant
+    stranger = Ears(probe.node)
     publishers = {
-        topic: probe.node.create_publisher(type(message), f"camera/{topic}", SENSOR)
+        topic: stranger.node.create_publisher(type(message), f"camera/{topic}", SENSOR)
         for topic, message in messages.items()
     }
 
     def publish() -> None:
-        stamp = probe.node.get_clock().now().to_msg()
+        stamp = stranger.node.get_clock().now().to_msg()
         for topic, message in messages.items():
             message.header.stamp = stamp
             publishers[topic].publish(message)
 
     with robot.injected("camera_off"):
-        timer = probe.node.create_timer(0.05, publish)
+        stranger.node.create_timer(0.05, publish)
         try:
             ended = robot.begin().end()
         finally:
-            timer.destroy()
-            for publisher in publishers.values():
-                publisher.destroy()
+            stranger.close()
     assert ended.code == ErrorCode.BAD_IMAGE and "60000" in ended.message, ended.message
     assert memory_mib(robot.nodes["env_bridge"]) - before < 64
     assert robot.works()
@@ -172,10 +172,11 @@ def test_who_comes_late_gets_the_newest_and_who_does_not_fit_is_named(robot: Rob
         robot.probe.until(lambda seen=seen: bool(seen), 10.0, topic)
     # A listener to latched transforms can hear no publisher that keeps none.
     bridge, said = robot.nodes["env_bridge"], len(robot.nodes["env_bridge"].output)
-    publisher = robot.probe.node.create_publisher(TFMessage, "tf_static", 1)
+    stranger = Ears(robot.probe.node)
+    stranger.node.create_publisher(TFMessage, "tf_static", 1)
     try:
         robot.probe.until(lambda: "tf_static" in bridge.output[said:], 15.0, "a warning")
         assert "durability" in bridge.output[said:].lower()
     finally:
-        publisher.destroy()
+        stranger.close()
     assert robot.works()

@@ -12,6 +12,7 @@ from rich.console import Console
 from wiw import arms, policies
 from wiw.arms import DEFAULT_ARMS
 from wiw.commands import (
+    approve,
     check,
     collect,
     doctor,
@@ -301,6 +302,7 @@ app.command("measure", epilog=measure.EPILOG)(measure.measure)
 app.command("study", epilog=study.EPILOG)(study.study)
 app.command("check", epilog=check.EPILOG)(check.check)
 app.command("doctor", epilog=doctor.EPILOG)(doctor.doctor)
+app.command("approve", epilog=approve.EPILOG)(approve.approve)
 app.command("goal", epilog=goal.EPILOG)(goal.goal)
 app.add_typer(export.app, name="export")
 app.command("record", epilog=record.EPILOG)(record.record)

@@ -9,14 +9,17 @@ from typing import Any
 
 import numpy as np
 from control_msgs.action import FollowJointTrajectory, ParallelGripperCommand
+from moveit_msgs.action import MoveGroup
+from moveit_msgs.msg import Constraints, OrientationConstraint, PositionConstraint
 from rclpy.duration import Duration
 from sensor_msgs.msg import JointState
 from simulated_robot_rig import SimulatedRobotRig
 from trajectory_msgs.msg import JointTrajectoryPoint
 
-from wiw_core.geometry import Array
+from wiw_core.geometry import Array, Pose3
 from wiw_env_bridge.tabletop.kinematics import Kinematics
 from wiw_env_bridge.tabletop.panda import FINGERS, JOINTS
+from wiw_ros.convert.geometry import pose3_to_msg
 from wiw_ros.qos import JOINTS as JOINTS_QOS
 from wiw_ros.testing import Probe
 
@@ -86,7 +89,35 @@ class SimulatedArmRig(SimulatedRobotRig):
 
     def tool(self) -> Array:
         """Return the pose of the tool, (4, 4), by the newest angles."""
-        return self._kinematics.tool(self.angles())
+        return self.tool_at(self.angles())
+
+    def tool_at(self, angles: Sequence[float] | Array) -> Array:
+        """Return the pose of the tool, (4, 4), at these angles."""
+        return self._kinematics.tool(np.asarray(angles))
+
+    def move(
+        self,
+        pose: Array,
+        *,
+        plan_only: bool,
+        planner: str = "LIN",
+        group: str = "panda_arm",
+        link: str = "panda_hand_tcp",
+    ) -> Any:
+        """Ask MoveIt to bring a link to a pose, (4, 4); return its result."""
+        goal, aim = MoveGroup.Goal(), pose3_to_msg(Pose3.from_matrix(pose))
+        goal.planning_options.plan_only = plan_only
+        goal.request.group_name, goal.request.planner_id = group, planner
+        goal.request.max_velocity_scaling_factor = 0.5
+        place, turn = PositionConstraint(link_name=link), OrientationConstraint(link_name=link)
+        place.header.frame_id = turn.header.frame_id = "world"
+        place.constraint_region.primitive_poses = [aim]
+        turn.orientation = aim.orientation
+        goal.request.goal_constraints = [
+            Constraints(position_constraints=[place], orientation_constraints=[turn])
+        ]
+        handle = self._send(MoveGroup, "move_action", goal, lambda message: None)
+        return self._end(handle)[1]
 
     def send(self, goal: Any, feedback: Callable[[Any], None] = lambda message: None) -> Any:
         """Send a trajectory; return its handle."""

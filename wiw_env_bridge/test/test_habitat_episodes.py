@@ -210,7 +210,7 @@ def test_the_goal_image_is_the_front_of_the_published_panorama(world: HabitatEnv
     middle = goal.rgb[16, :, 0].astype(int)
     assert (np.diff(middle) >= 0).all(), "columns go on to the right"
     assert middle[15:17].mean() == pytest.approx(127, abs=3), "the middle looks ahead"
-    assert middle[0] == pytest.approx(64, abs=6) and middle[-1] == pytest.approx(190, abs=6)
+    assert middle[0] == pytest.approx(97, abs=3) and middle[-1] == pytest.approx(158, abs=3)
     with pytest.raises(WiwError, match=r"hall_1\.png") as caught:
         begin(world, "ignav", 1)
     assert caught.value.code is ErrorCode.RECORD_CORRUPT

@@ -155,6 +155,30 @@ def test_the_gripper_holds_what_its_pads_touch_until_it_opens(rig: ArmRig) -> No
     assert rig.plant.judged(lambda table: table.held) == ""
 
 
+def test_a_cancelled_gripper_stays_where_it_is(rig: ArmRig) -> None:
+    goal = rig.plant.grip(0.0, 30.0)
+    _until(lambda: rig.positions()[7] < 0.03)
+    rig.plant.cancel(goal)
+    assert ended(goal)[0] == "canceled"
+    _until_still(rig)
+    where = rig.positions()[7]
+    assert 0.005 < where < 0.035
+    _ticks(rig, 20)
+    assert abs(rig.positions()[7] - where) < 1e-4
+    first = rig.plant.grip(0.0, 30.0)
+    assert ended(rig.plant.grip(0.04, 30.0))[0] == "succeed"
+    assert ended(first)[0] == "abort"
+
+
+def test_placed_anew_every_goal_ends_and_the_arm_stands_ready(rig: ArmRig) -> None:
+    follow = rig.follow(READY_RAD + 0.5, seconds=5.0)
+    _until(lambda: rig.positions()[0] > 0.05)
+    rig.plant.place(Table(BlocksScene()))
+    assert ended(follow)[0] == "abort"
+    assert np.abs(rig.positions()[:7] - READY_RAD).max() < 1e-3
+    assert rig.plant.travelled() == (0.0, 0)
+
+
 def test_deaf_servos_are_noticed_by_the_path_tolerance(rig: ArmRig) -> None:
     rig.deaf.set()
     here = rig.positions()

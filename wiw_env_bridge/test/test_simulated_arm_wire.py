@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from control_msgs.action import FollowJointTrajectory, GripperCommand
 from control_msgs.msg import JointTolerance
+from moveit_msgs.msg import MoveItErrorCodes
 from sensor_msgs.msg import CameraInfo, Image
 from simulated_arm_rig import GRIPPER, TRAJECTORY, SimulatedArmRig, finite
 from simulated_robot_rig import ABORTED, CANCELED, SUCCEEDED
@@ -41,7 +42,9 @@ def probe() -> Iterator[Probe]:
 
 @pytest.fixture(scope="module")
 def process(probe: Probe, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimulatedArmRig]:
-    rig = SimulatedArmRig(probe, tmp_path_factory.mktemp("arm"), image_noise=0.0, depth_noise=0.0)
+    rig = SimulatedArmRig(
+        probe, tmp_path_factory.mktemp("arm"), image_noise=0.0, depth_noise=0.0, moveit=True
+    )
     rig.until_ready()
     yield rig
     rig.close()
@@ -122,22 +125,24 @@ def test_the_description_and_tf_agree_with_the_joint_states(rig: SimulatedArmRig
     assert '<robot name="panda">' in description[0][1].data
     links = {t.child_frame_id: t for t in [*static[0][1].transforms, *moving[-1][1].transforms]}
     assert np.abs(_chain(links, "panda_hand_tcp") - rig.tool()).max() < 1e-6
-    front = _chain(links, "front_optical_frame")
-    assert np.abs(front - CAMERAS["front"].T_body_camera).max() < 1e-6
 
 
 def test_cameras_see_what_the_embedded_environment_sees(rig: SimulatedArmRig) -> None:
     images = {c: rig.probe.record(Image, f"{c}/image_raw", SENSOR) for c in CAMERAS}
     depths = {c: rig.probe.record(Image, f"{c}/depth/image_raw", SENSOR) for c in CAMERAS}
     infos = {c: rig.probe.record(CameraInfo, f"{c}/camera_info", SENSOR) for c in CAMERAS}
-    seen = (*images.values(), *depths.values(), *infos.values())
+    static = rig.probe.record(TFMessage, "tf_static", LATCHED)
+    moving = rig.probe.record(TFMessage, "tf", 10)
+    seen = (*images.values(), *depths.values(), *infos.values(), moving)
     rig.until(lambda: all(len(messages) > 1 for messages in seen), "pictures")
     environment = TabletopEnvironment(image_size=64, views=tuple(CAMERAS))
     try:
         _, observation, _ = environment.reset(TASK, EPISODE)
     finally:
         environment.close()
+    links = {t.child_frame_id: t for t in [*static[0][1].transforms, *moving[-1][1].transforms]}
     for view in observation.views:
+        assert np.abs(_chain(links, f"{view.name}_optical_frame") - view.T_base_camera).max() < 1e-3
         rgb = image_from_msg(images[view.name][-1][1])
         depth = depth_from_msg(depths[view.name][-1][1])
         info = infos[view.name][-1][1]
@@ -236,6 +241,45 @@ def test_controllers_vanish_and_come_back(rig: SimulatedArmRig) -> None:
     rig.inject("")
     rig.until(client.server_is_ready, "the controller again")
     assert rig.follow(rig.goal([READY_RAD + 0.1], 0.5))[0] == SUCCEEDED
+
+
+def test_moveit_plans_without_moving_and_the_controller_follows_its_plan(
+    rig: SimulatedArmRig,
+) -> None:
+    here, aim = rig.angles(), rig.tool()
+    aim[:3, 3] += 0.1, 0.05, -0.1
+    answer = rig.move(aim, plan_only=True)
+    assert answer.error_code.val == MoveItErrorCodes.SUCCESS
+    assert np.abs(rig.until_still() - here).max() < 1e-6
+    goal = FollowJointTrajectory.Goal(trajectory=answer.planned_trajectory.joint_trajectory)
+    places = [rig.tool_at(point.positions)[:3, 3] for point in goal.trajectory.points]
+    way = (aim[:3, 3] - places[0]) / np.linalg.norm(aim[:3, 3] - places[0])
+    assert max(np.linalg.norm(np.cross(place - places[0], way)) for place in places) < 2e-3
+    assert rig.follow(goal)[0] == SUCCEEDED
+    rig.until_still()
+    assert np.abs(rig.tool() - aim).max() < 5e-3
+
+
+def test_moveit_also_carries_its_plan_out(rig: SimulatedArmRig) -> None:
+    aim = rig.tool()
+    aim[:3, 3] += -0.05, 0.1, 0.05
+    assert rig.move(aim, plan_only=False, planner="PTP").error_code.val == MoveItErrorCodes.SUCCESS
+    rig.until_still()
+    assert np.abs(rig.tool() - aim).max() < 5e-3
+
+
+@pytest.mark.parametrize("name", ["NO_IK_SOLUTION", "INVALID_GROUP_NAME", "INVALID_LINK_NAME"])
+def test_moveit_says_why_there_is_no_plan(rig: SimulatedArmRig, name: str) -> None:
+    aim, fields = rig.tool(), {}
+    if name == "NO_IK_SOLUTION":
+        aim[0, 3] += 3.0
+    elif name == "INVALID_GROUP_NAME":
+        fields["group"] = "left_arm"
+    else:
+        fields["link"] = "elbow"
+    answer = rig.move(aim, plan_only=False, **fields)
+    assert answer.error_code.val == getattr(MoveItErrorCodes, name)
+    assert answer.error_code.message
 
 
 def test_an_unknown_episode_is_refused_in_a_sentence(rig: SimulatedArmRig) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
@@ -42,10 +43,11 @@ def doctor(
         findings = examine()
         _print(findings)
         raise typer.Exit(int(any(finding.grade is Grade.FAIL for finding in findings)))
-    from wiw import doctor_robot
+    from wiw import description, doctor_robot
     from wiw.doctor_robot.checklist import checklist
     from wiw_env_bridge.robot.profile import load_profile
 
+    os.environ.update(description.variables())  # it is to hear what the bridge would
     profile = load_profile(robot)
     findings = doctor_robot.examine(profile, namespace, sim_time)
     _print(findings)

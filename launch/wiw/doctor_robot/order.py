@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 
 from std_msgs.msg import Bool
@@ -10,6 +11,7 @@ from wiw.doctor import Finding, Grade
 from wiw.doctor_robot.visit import Visit
 from wiw_env_bridge.bridge.lease import TOPIC as LEASE_TOPIC
 from wiw_msgs.msg import RobotLease
+from wiw_ros import transport
 
 FIRST_M_S, FIRST_SHARE = 0.1, 0.1
 """Speed of a base, and share of an arm's speed, in a first run."""
@@ -25,7 +27,19 @@ class OrderChecks:
 
     def checks(self) -> Iterator[Callable[[], Iterator[Finding]]]:
         """Yield what is to be run once the robot has been heard."""
-        yield from (self._stop, self._holders, self._limits)
+        yield from (self._transport, self._stop, self._holders, self._limits)
+
+    def _transport(self) -> Iterator[Finding]:
+        local = os.environ.get("FASTRTPS_DEFAULT_PROFILES_FILE") == str(transport.profile())
+        seen = "this computer only" if local else "as the environment variables say"
+        if local and self._visit.unheard:
+            advice = (
+                "Is the robot's driver on another computer? It is not heard: set"
+                " FASTRTPS_DEFAULT_PROFILES_FILE= (empty) for this and for wiw up."
+            )
+            yield Finding("transport", Grade.WARN, seen, advice)
+        else:
+            yield Finding("transport", Grade.OK, seen)
 
     def _stop(self) -> Iterator[Finding]:
         topic = self._estop.topic

@@ -62,6 +62,11 @@ class Visit:
         """Name topics that :meth:`listen` waits for."""
         self._streams += [stream for stream in streams if stream is not None]
 
+    @property
+    def unheard(self) -> bool:
+        """Whether any expected topic said nothing."""
+        return any(stream.count == 0 for stream in self._streams)
+
     def listen(self) -> None:
         """Wait for every expected topic, then listen long enough to measure rates."""
         wait_s = min(self.profile.timing.server_wait_s, DISCOVER_S)

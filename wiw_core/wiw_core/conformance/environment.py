@@ -18,8 +18,10 @@ from wiw_core.errors import ErrorCode
 from wiw_core.observation import Observation
 from wiw_core.plans import Action, Plan
 
-FAILURES = (ErrorCode.NO_PATH, ErrorCode.IK_FAILED, ErrorCode.ACTION_FAILED)
-"""What a transition may say of an action that could not be executed."""
+NOT_BEGUN = (ErrorCode.NO_PATH, ErrorCode.IK_FAILED)
+"""What a transition may say of an action that could not be begun: nothing has moved."""
+FAILURES = (*NOT_BEGUN, ErrorCode.ACTION_FAILED)
+"""The same, and that its controller gave up on the way."""
 
 
 def check_environment(env: Environment) -> None:
@@ -119,9 +121,13 @@ def _check_motion(env: Environment, task: str) -> None:
         for index, transition in enumerate(transitions, start=1):
             promise(
                 transition.code is ErrorCode.OK
-                or (transition is last and transition.code in FAILURES and transition.path_m == 0),
-                "An action that failed must move nothing and end the plan,"
+                or (transition is last and transition.code in FAILURES),
+                "An action that failed must end the plan,"
                 f" with a code of {[code.name for code in FAILURES]}.",
+            )
+            promise(
+                transition.code not in NOT_BEGUN or transition.path_m == 0,
+                f"An action that was not begun, {transition.code.name}, must move nothing.",
             )
             promise(
                 math.isfinite(transition.path_m) and transition.path_m >= 0,

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from rclpy.node import Node
 
+from wiw_core.arm import target_of
 from wiw_core.decisions import EpisodeResult, Transition
 from wiw_core.errors import ErrorCode, WiwError
 from wiw_core.geometry import Pose2, wrap
@@ -110,6 +111,9 @@ class RobotEnvironment:
         """Execute a plan; see :class:`wiw_core.contracts.Environment`."""
         opened = self._opened()
         check_plan(plan, self.actions)
+        if self.profile.kind == "arm":
+            for action in plan.actions:
+                target_of(action)  # refuses what is no pose, before anything moves
         if self._done:
             raise WiwError(ErrorCode.NO_EPISODE, "The episode is decided.", "Finish it.")
         self._halted.clear()

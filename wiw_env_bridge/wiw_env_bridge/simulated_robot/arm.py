@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -37,6 +38,9 @@ PARAMS = (
     Param("depth_noise", 0.002, "Of the depth, as a share of it.", "", 0.0, 0.2),
 )
 
+JOINT_STATES_S = 0.02
+"""Between two joint states, however fast the simulated time runs."""
+
 
 class SimulatedArm:
     """A seven-joint arm with a gripper at a table, in real time.
@@ -60,7 +64,7 @@ class SimulatedArm:
     ) -> None:
         self._faults, clock = faults, node.get_clock()
         self._rng = np.random.default_rng(values["seed"])
-        self._noise_rad = values["joint_noise_rad"]
+        self._noise_rad, self._due_s = values["joint_noise_rad"], 0.0
         mounts = {
             optical_frame(name): (camera.body or arm_urdf.WORLD, camera.T_body_camera)
             for name, camera in CAMERAS.items()
@@ -117,7 +121,11 @@ class SimulatedArm:
         self._views.close()
 
     def _heard(self, state: ArmState) -> None:
-        """Tell what the encoders say; in the plant's thread."""
+        """Tell what the encoders say, no more often than a driver does; in the plant's thread."""
+        now = time.monotonic()
+        if now < self._due_s:
+            return
+        self._due_s = max(self._due_s + JOINT_STATES_S, now)
         if self._noise_rad:
             noise = self._rng.normal(0.0, self._noise_rad, 7)
             positions = state.positions + np.concatenate([noise, np.zeros(2)])

@@ -83,11 +83,11 @@ class Planner:
             )
             return np.stack([start, end])
         pose = _pose(goal)
-        end = self._kinematics.reach(pose, start)
-        if end is None:
+        reached = self._kinematics.reach(pose, start)
+        if reached is None:
             raise NoPlan("NO_IK_SOLUTION", "No joint positions bring the tool there.")
         if not straight:
-            return np.stack([start, end])
+            return np.stack([start, reached])
         line = self._kinematics.straight(start, pose)
         if line is None:
             raise NoPlan("PLANNING_FAILED", "The straight line leaves what the arm can reach.")

@@ -5,9 +5,10 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 
 from wiw_core.errors import ErrorCode, WiwError
-from wiw_core.geometry import Pose2
+from wiw_core.geometry import Pose2, wrap
 from wiw_core.plans import NAVIGATION, NAVIGATION_DELTA, Action, ActionSpec, Plan, check_plan
 from wiw_env_bridge.robot.base.driven import Mover
 from wiw_env_bridge.robot.base.nav2 import Nav2Mover
@@ -19,13 +20,22 @@ from wiw_env_bridge.robot.link import RobotLink
 from wiw_env_bridge.robot.profile import RobotProfile
 
 
+CARRY_RAD = 0.05
+"""Largest error of heading that the next turn takes up; a larger one is not the motors'."""
+
+
 class BaseBody:
-    """The navigation primitives on a real base; see :class:`wiw_env_bridge.robot.body.Body`."""
+    """The navigation primitives on a real base; see :class:`wiw_env_bridge.robot.body.Body`.
+
+    What a turn, or a drive, left over of its heading is added to the next turn: so the errors of
+    single turns do not add up, and sixteen of them are a full circle.
+    """
 
     def __init__(self, link: RobotLink, profile: RobotProfile) -> None:
         self._link, self._profile = link, profile
         self.odometry = OdometryPort(link, profile)
         self._mover: Mover | None = None
+        self._left_rad = 0.0
 
     @property
     def actions(self) -> Mapping[str, ActionSpec]:
@@ -34,6 +44,7 @@ class BaseBody:
 
     def ready(self) -> None:
         """Wait for odometry and for what moves the base; with ``auto``, choose it."""
+        self._left_rad = 0.0
         self.odometry.ready()
         if self._mover is None:
             self._mover = self._choose()
@@ -53,7 +64,15 @@ class BaseBody:
 
     def execute(self, action: Action, halted: threading.Event) -> Outcome:
         """Execute one primitive; see :class:`wiw_env_bridge.robot.body.Body`."""
-        return self.move(NAVIGATION_DELTA[action.name], halted)
+        delta = NAVIGATION_DELTA[action.name]
+        before = self.odometry.fresh().pose.yaw_rad
+        carried = self._left_rad if delta.x_m == 0.0 else 0.0
+        outcome = self.move(replace(delta, yaw_rad=delta.yaw_rad + carried), halted)
+        turned = wrap(self.odometry.fresh().pose.yaw_rad - before)
+        left = self._left_rad + delta.yaw_rad - turned
+        done = outcome.code is ErrorCode.OK and not (outcome.collided or outcome.stopped)
+        self._left_rad = left if done and abs(left) <= CARRY_RAD else 0.0
+        return outcome
 
     def move(self, delta: Pose2, halted: threading.Event) -> Outcome:
         """Drive straight or turn in place by any amount that the gate lets through."""

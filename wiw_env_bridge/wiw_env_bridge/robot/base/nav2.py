@@ -78,8 +78,7 @@ class Nav2Mover:
         """Say what an end means.
 
         ``COLLISION_AHEAD`` is a collision, and so is an abort of a Nav2 that gives no codes
-        (Humble). ``TIMEOUT`` is left to the look at the odometry that follows: a base that did not
-        get there is a fault unless something was in its way. Any other code: it gave up.
+        (Humble). With any other code it gave up on the way: nobody knows that something was there.
         """
         if ended.succeeded:
             return Driven()
@@ -97,8 +96,6 @@ class Nav2Mover:
         name = known.get(code, "")
         said = getattr(ended.result, "error_msg", "")
         why = f"'{port.name}' aborted: {name or code} {said}".strip()
-        if name == "TIMEOUT":
-            return Driven(message=why)
         if code == 0 or name == "COLLISION_AHEAD":
             return Driven(collided=True, message=why)
         return Driven(code=ErrorCode.ACTION_FAILED, message=why)
