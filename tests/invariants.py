@@ -159,7 +159,7 @@ class Violation:
 
 
 def check(trace: Trace, limits: Limits) -> list[Violation]:
-    """Return every broken promise; at most one of a kind per goal gap, fault or episode."""
+    """Return every broken promise, once per gap between goals, fault or episode; I3 once."""
     found = [
         *_motion_without_goal(trace, limits),
         *_late_holds(trace, limits),
@@ -243,19 +243,22 @@ def _late_holds(trace: Trace, limits: Limits) -> Iterator[Violation]:
 
 
 def _wild_commands(trace: Trace, limits: Limits) -> Iterator[Violation]:
-    for command in trace.commands:
-        fits = (
+    wild = [
+        command
+        for command in trace.commands
+        if not (  # also what is not a number
             abs(command.linear) <= limits.linear_m_s + STILL
             and abs(command.angular) <= limits.angular_rad_s + STILL
         )
-        if not fits:  # also what is not a number
-            yield Violation(
-                "I3",
-                command.t,
-                f"A speed of {command.linear:.2f} m/s and {command.angular:.2f} rad/s was"
-                f" commanded; the limits are {limits.linear_m_s:.2f} m/s and"
-                f" {limits.angular_rad_s:.2f} rad/s.",
-            )
+    ]
+    for command in wild[:1]:
+        yield Violation(
+            "I3",
+            command.t,
+            f"{len(wild)} times a speed beyond {limits.linear_m_s:.2f} m/s and"
+            f" {limits.angular_rad_s:.2f} rad/s was commanded, first {command.linear:.2f} m/s and"
+            f" {command.angular:.2f} rad/s.",
+        )
 
 
 def _endings(trace: Trace) -> Iterator[Violation]:

@@ -37,6 +37,7 @@ ROBOT: dict[str, Any] = {
     "panorama_height": 48,
     "panorama_width": 96,
     "camera_hz": 10.0,
+    "max_turn_rad_s": TURN_RAD_S,  # a Spin goal names no speed: it is the behaviour server's own
 }
 
 
@@ -111,6 +112,7 @@ class RobotGraph(Graph):
                 "horizon": 4,
                 "execute": 4,
                 "reviser_parameters": ["stop_after=1"],
+                "rollout_deadline_s": 20.0,  # where cores are shared a slow model is not a dead one
                 "server_lost_s": 15.0,
                 **(planner or {}),
             },
@@ -121,7 +123,7 @@ class RobotGraph(Graph):
         self.robot_actions = () if by_velocity else ("drive_on_heading", "spin")
         plans = "env_bridge/execute_plan"
         groups = ((plans,), self.robot_actions) if self.robot_actions else ((plans,),)
-        limits = Limits(SPEED_M_S * 1.2, TURN_RAD_S * 1.2, goals=groups, plans=plans)
+        limits = Limits(SPEED_M_S, TURN_RAD_S, goals=groups, plans=plans)
         self.watcher = Watcher(self.probe, limits, self.robot_actions)
         self._next = itertools.count()
 
@@ -225,8 +227,8 @@ class Episode:
         watcher, probe = self._graph.watcher, self._graph.probe
         probe.until(lambda: watcher.moving or self._result.done(), 30.0, "the robot drives")
         if not watcher.moving:
-            result = self._result.result().result
-            raise AssertionError(f"it never drove: {result.code}: {result.message}")
+            ended = self.end()
+            raise AssertionError(f"it never drove: {ended.code}: {ended.message}")
 
     def end(self, fault: Fault | None = None, timeout_s: float = 30.0) -> Ended:
         """Wait for the planner's result; note it, and what the bridge has closed by itself."""

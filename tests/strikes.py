@@ -130,7 +130,7 @@ STRIKES: dict[str, Strike] = {
     "odom_off": Strike(STREAM_S, _inject("odom_off")),
     "nan_odom": Strike(STREAM_S, _inject("nan_odom")),
     "odom_degrees": Strike(PLAN_S, _inject("odom_degrees")),
-    "odom_scale": Strike(STREAM_S, _inject("odom_scale", 2.0, 1000.0)),
+    "odom_scale": Strike(PLAN_S, _inject("odom_scale", 2.0, 1000.0)),
     "reject_goals": Strike(ACTION_S, _inject("reject_goals")),
     "abort_goals": Strike(PLAN_S, _inject("abort_goals")),
     "hang_goals": Strike(ACTION_S, _inject("hang_goals")),

@@ -54,7 +54,9 @@ def test_robot_holds_when_the_planner_is_frozen_and_stays_when_it_wakes(robot: R
 
 @pytest.mark.parametrize("fault", MODEL)
 def test_robot_stands_still_while_its_model_fails(robot: RobotGraph, fault: str) -> None:
-    with robot.changed("wm_node", model_parameters=[f"fault={fault}", "fault_seconds=3.5"]):
+    quick = robot.changed("planner_node", rollout_deadline_s=2.0)
+    faulty = robot.changed("wm_node", model_parameters=[f"fault={fault}", "fault_seconds=2.5"])
+    with quick, faulty:
         episode = robot.begin()
         told = robot.watcher.fault(fault, 0.0)
         ended = episode.end(told)

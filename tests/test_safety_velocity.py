@@ -25,8 +25,16 @@ ROLL_S = 0.3
 """From zero speed commanded to zero speed: latency, and braking from 0.25 m/s."""
 
 
+@pytest.fixture
+def driven(by_velocity: RobotGraph) -> RobotGraph:
+    """The same, with nothing held against it from a test that has failed."""
+    by_velocity.inject("")
+    by_velocity.watcher.forget()
+    return by_velocity
+
+
 @pytest.fixture(scope="module")
-def driven(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RobotGraph]:
+def by_velocity(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RobotGraph]:
     with own_domain() as domain:
         folder = tmp_path_factory.mktemp("driven")
         graph = RobotGraph(domain, folder, base={"interface": "cmd_vel"})

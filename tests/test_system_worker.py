@@ -21,8 +21,9 @@ ROOM = "environment=wiw_core.fakes.environment:FakeEnvironment"
 @pytest.fixture(scope="module")
 def remote_room(graph: Graph) -> Iterator[Graph]:
     """The graph, with the fake room in a worker; its actions take a third of a second."""
-    values = [ROOM, "arguments=action_seconds=0.3", "act_s=2", "answer_s=5"]
-    with graph.changed("env_bridge", environment="remote", environment_parameters=values):
+    values = [ROOM, "arguments=action_seconds=0.3", "act_s=6"]
+    remote = graph.changed("env_bridge", environment="remote", environment_parameters=values)
+    with graph.changed("planner_node", rollout_deadline_s=30.0), remote:
         yield graph
 
 

@@ -43,7 +43,13 @@ def arm_profile(arm=None, **sections):
             **(arm or {}),
         },
         "limits": {"joint_speed_share": 1.0, "tool_speed_m_s": 2.0, "move_m": 1.0},
-        "timing": {"server_wait_s": 5.0, "cancel_s": 1.5, "result_extra_s": 0.5},
+        "timing": {
+            "server_wait_s": 5.0,
+            "cancel_s": 1.5,
+            "result_extra_s": 0.5,
+            "silence_s": 0.5,
+            "reacquire_s": 0.3,
+        },
     }
     for name, values in sections.items():
         given[name] = {**given.get(name, {}), **values}

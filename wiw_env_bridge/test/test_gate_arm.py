@@ -119,6 +119,7 @@ def test_a_joint_jump_is_no_path_and_a_moved_arm_must_be_planned_anew():
     code, text = refusal(GOOD, REST + np.array([0.0, 0.06]))
     assert code is ErrorCode.START_STATE and "0.060 rad from where joint 'elbow' is" in text
     assert refusal(GOOD, np.array([np.nan, 1.2]))[0] is ErrorCode.START_STATE
+    assert refusal(GOOD, np.zeros(3))[0] is ErrorCode.START_STATE
 
 
 def test_an_overshoot_between_two_points_is_seen():

@@ -29,6 +29,7 @@ from wiw_core.errors import ErrorCode, WiwError
 from wiw_core.plans import navigation_plan
 from wiw_env_bridge.remote import client
 from wiw_env_bridge.remote.client import RemoteEnvironment
+from wiw_env_bridge.remote.plugin import remote
 
 TURN = navigation_plan(["turn_left"])
 
@@ -210,6 +211,7 @@ def test_a_worker_ends_when_its_parent_is_killed(factory: str, then: str) -> Non
     code = f"""
 from wiw_core.plans import navigation_plan
 from wiw_env_bridge.remote.client import RemoteEnvironment
+from wiw_env_bridge.remote.plugin import remote
 e = RemoteEnvironment("room", "{factory}", {{}}, path=("{FAKES}",))
 e.reset("ignav", e.episode_ids("ignav")[0])
 e.hold()
@@ -255,3 +257,23 @@ def test_a_worker_that_never_connects_is_late(tmp_path: Path) -> None:
     with pytest.raises(WiwError, match="did not connect"):
         RemoteEnvironment("room", ROOM, {}, silent, patience=client.Patience(start_s=0.5))
     assert time.monotonic() - began < 20.0
+
+
+def test_a_worker_that_does_not_answer_never_delays_who_asks_how_it_moves() -> None:
+    environment = remote(ROOM)
+    try:
+        environment.reset("ignav", first(environment))
+        list(environment.act(TURN))
+        assert environment.motion()[0].yaw_rad > 0.0
+        os.kill(environment.pid, signal.SIGSTOP)
+        began = time.monotonic()
+        told = {environment.motion() for _ in range(50)}
+        assert time.monotonic() - began < 2.0, "it waits once, not each time"
+        assert [(speed, rate) for _, speed, rate in told] == [(0.0, 0.0)]
+        os.kill(environment.pid, signal.SIGCONT)
+        list(environment.act(TURN))
+        assert eventually(lambda: environment.motion()[0].yaw_rad > 0.7), "and goes on"
+        os.kill(environment.pid, signal.SIGKILL)
+        assert eventually(lambda: environment.motion()[1:] == (0.0, 0.0))
+    finally:
+        environment.close()

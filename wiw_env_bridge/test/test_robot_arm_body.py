@@ -17,6 +17,7 @@ from wiw_core.errors import ErrorCode, WiwError
 from wiw_core.geometry import Pose3
 from wiw_core.plans import Action, Plan
 from wiw_env_bridge.robot.arm.body import ArmBody
+from wiw_env_bridge.robot.arm.planning import ArmPlanner
 from wiw_env_bridge.robot.link import RobotLink
 from wiw_env_bridge.tabletop.kinematics import READY_RAD, Kinematics
 from wiw_ros.testing import Probe, own_domain
@@ -141,6 +142,26 @@ def test_the_arm_does_not_move_while_its_joints_are_silent(body, robot, probe):
     error = fault(body, NEAR)
     assert error.code is ErrorCode.STALE_OBSERVATION
     assert "/joint_states" in str(error) and "s old" in str(error)
+    assert not robot.goals
+
+
+def test_an_arm_that_was_moved_while_it_was_planned_for_is_not_sent_there(body, robot, monkeypatch):
+    plan = ArmPlanner.plan
+
+    def slow(self, *arguments):
+        planned = plan(self, *arguments)
+        robot.q[NAMES[0]] += 0.2  # somebody pushes it
+
+        def noticed():
+            at = body._joints.fresh(NAMES).positions[0]
+            return abs(at - robot.q[NAMES[0]]) < 1e-3 or None
+
+        assert body._link.until(noticed, WAIT_S, lambda: None)
+        return planned
+
+    monkeypatch.setattr(ArmPlanner, "plan", slow)
+    error = fault(body, NEAR)
+    assert error.code is ErrorCode.START_STATE and "0.200 rad" in str(error)
     assert not robot.goals
 
 

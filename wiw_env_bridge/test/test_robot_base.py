@@ -9,8 +9,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 from geometry_msgs.msg import TwistStamped
-from robot_peers import RobotUnderTest, code_of, environment_of, robot_process, written_profile
+from robot_peers import (
+    PATIENT,
+    RobotUnderTest,
+    code_of,
+    environment_of,
+    robot_process,
+    written_profile,
+)
 
 from wiw_core.conformance import check_environment
 from wiw_core.decisions import EpisodeStatus
@@ -82,6 +90,32 @@ def test_pictures_are_of_after_the_motion(env: RobotEnvironment) -> None:
     same = np.abs(turned - seen[1].views[1].rgb).mean()
     old = np.abs(seen[0].views[1].rgb.astype(int) - seen[1].views[1].rgb).mean()
     assert same < 0.5 * old
+
+
+def test_a_compressed_camera_with_a_fixed_place_shows_what_the_raw_one_with_tf_does(
+    env: RobotEnvironment, robot: RobotUnderTest
+) -> None:
+    _, raw, _ = env.reset(TASK, EPISODE)
+    half = 0.5
+    cameras = {
+        "front": {
+            "image": "camera/image_raw/compressed",
+            "compressed": True,
+            "info": "camera/camera_info",
+            "depth": "camera/depth/image_raw",
+            "extrinsic": [0.0, 0.0, 1.0, -half, half, -half, half],
+        }
+    }
+    text = yaml.safe_load(Path(written_profile(robot.folder)).read_text())
+    path = robot.folder / "compressed.yaml"
+    path.write_text(yaml.safe_dump({**text, "cameras": cameras}))
+    with environment_of(str(path)) as other:
+        _, seen, _ = other.reset(TASK, EPISODE)
+    a, b = raw.views[0], seen.views[0]
+    assert np.abs(a.rgb.astype(int) - b.rgb).mean() < 6.0
+    assert a.depth is not None and b.depth is not None and np.array_equal(a.depth, b.depth)
+    assert np.allclose(a.T_base_camera, b.T_base_camera, atol=1e-6)
+    assert np.allclose(a.intrinsics, b.intrinsics)
 
 
 def test_an_interrupted_action_yields_what_it_came_to_and_the_robot_is_still(
@@ -247,27 +281,18 @@ episodes:
         assert not env.finish(1).success
 
 
-def test_without_nav2_the_base_is_driven_by_the_velocity_that_its_driver_takes(
+def test_a_robot_is_refused_without_its_transforms_and_driven_by_velocity_without_nav2(
     tmp_path: Path,
 ) -> None:
-    with robot_process(tmp_path, behaviours=False, stamped=False) as robot:
-        quick = {"server_wait_s": 4.0}
-        profile = written_profile(tmp_path, timing={**quick, "settle_s": 0.1, "image_age_s": 1.5})
+    with robot_process(tmp_path, behaviours=False, stamped=False, faults=["tf_off"]) as robot:
+        timing = {**PATIENT["timing"], "server_wait_s": 4.0}  # half of it is for Nav2
+        profile = written_profile(tmp_path, timing=timing)
         with environment_of(profile) as env:
+            with pytest.raises(WiwError, match="camera_optical_frame") as caught:
+                env.tasks()
+            assert caught.value.code is ErrorCode.TF_UNAVAILABLE
+            robot.inject("")
             begun(env)
             last = act(env, "turn_left", "turn_left", "turn_left", "turn_left", "forward")[-1]
             assert last.path_m == pytest.approx(FORWARD_M, abs=0.04)
             assert any("by velocity" in w for w in env.parts.link.warnings)
-            assert robot.process.process.poll() is None
-
-
-def test_a_robot_without_its_transforms_is_refused_at_the_start_naming_the_frames(
-    tmp_path: Path,
-) -> None:
-    with (
-        robot_process(tmp_path, faults=["tf_off"]),
-        environment_of(written_profile(tmp_path)) as env,
-        pytest.raises(WiwError, match="camera_optical_frame") as caught,
-    ):
-        env.tasks()
-    assert caught.value.code is ErrorCode.TF_UNAVAILABLE

@@ -55,6 +55,19 @@ def test_the_urdf_text_says_the_same_as_the_joints() -> None:
             assert tuple(float(limit[f]) for f in fields) == joint.limits
 
 
+def test_every_solid_of_the_arm_is_shown_on_its_link() -> None:
+    root = ElementTree.fromstring(arm_urdf.urdf())
+    shown = {link.attrib["name"]: link.findall("visual") for link in root.findall("link")}
+    solids = ElementTree.fromstring(panda.arm_mjcf()).iter("geom")
+    # A capsule is shown as a cylinder and two spheres.
+    count = sum(3 if solid.attrib["type"] == "capsule" else 1 for solid in solids)
+    assert sum(map(len, shown.values())) == count
+    assert not shown["world"] and shown["panda_link4"] and shown["panda_leftfinger"]
+    capsule = shown["panda_link1"][0]  # from z = -0.19 to -0.05, 6.5 cm thick
+    assert capsule.find("geometry/cylinder").attrib == {"radius": "0.065", "length": "0.14"}
+    assert capsule.find("origin").attrib["xyz"].split()[2] == "-0.12"
+
+
 def test_positions_alone_are_joined_by_straight_lines() -> None:
     trajectory = read_trajectory(_message([(1.0, (0.5, 0.0)), (2.0, (0.5, 1.0))]), NAMES, HERE, NOW)
     positions, rates = trajectory.sample(np.array([0.5, 1.5, 2.5]))

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 from control_msgs.action import FollowJointTrajectory, GripperCommand
 from control_msgs.msg import JointTolerance
 from moveit_msgs.msg import MoveItErrorCodes
@@ -19,6 +20,8 @@ from tf2_msgs.msg import TFMessage
 
 from wiw_core.arm import target_of
 from wiw_core.errors import ErrorCode
+from wiw_env_bridge.robot.environment import RobotEnvironment
+from wiw_env_bridge.robot.profile import FOLDER
 from wiw_env_bridge.tabletop import episodes, experts
 from wiw_env_bridge.tabletop.cameras import CAMERAS
 from wiw_env_bridge.tabletop.environment import TabletopEnvironment
@@ -30,6 +33,7 @@ from wiw_ros.convert.images import depth_from_msg, image_from_msg
 from wiw_ros.qos import LATCHED, SENSOR
 from wiw_ros.testing import Probe, own_domain
 
+pytestmark = pytest.mark.system
 TASK, EPISODE = "push_buttons", "push_buttons-val-000"
 SOON_S = 20.0
 
@@ -266,6 +270,24 @@ def test_moveit_also_carries_its_plan_out(rig: SimulatedArmRig) -> None:
     assert rig.move(aim, plan_only=False, planner="PTP").error_code.val == MoveItErrorCodes.SUCCESS
     rig.until_still()
     assert np.abs(rig.tool() - aim).max() < 5e-3
+
+
+def test_an_episode_is_solved_by_plans_of_moveit(rig: SimulatedArmRig, tmp_path: Path) -> None:
+    profile = yaml.safe_load((FOLDER / "simulated_arm.yaml").read_text())
+    profile["arm"] |= {"interface": "moveit", "moveit": {"planner": "LIN"}}
+    file = tmp_path / "moveit.yaml"
+    file.write_text(yaml.safe_dump(profile))
+    record = next(r for r in episodes.load(TASK) if r.id == EPISODE)
+    truth = Table(record.layout())
+    environment = RobotEnvironment(str(file))
+    try:
+        environment.reset(TASK, EPISODE)
+        plan = experts.next_plan(truth.scene, truth.model, truth.data)
+        transitions = list(environment.act(plan, observe=False))
+        assert [t.code for t in transitions] == [ErrorCode.OK] * len(transitions)
+        assert environment.finish(decisions=1).success
+    finally:
+        environment.close()
 
 
 @pytest.mark.parametrize("name", ["NO_IK_SOLUTION", "INVALID_GROUP_NAME", "INVALID_LINK_NAME"])

@@ -29,7 +29,7 @@ class ArmChecks:
         self._visit, profile = visit, visit.profile
         self._description = Description(visit.link, profile.arm, profile.folder)
         self._joints = JointReader(
-            visit.link, profile.arm.joint_states, profile.timing.joint_age_s, profile.limits
+            visit.link, profile.arm.joint_states, profile.timing, profile.limits
         )
         visit.expect(self._joints.stream)
         if not profile.arm.base_xyz and profile.frames.planning not in ("", profile.frames.base):
@@ -69,7 +69,7 @@ class ArmChecks:
             return  # said above
         names = (*model.names, *self._visit.profile.arm.gripper.joints)
         self._joints.wait(names, 0.5)
-        now = self._joints.read(names).positions
+        now = self._joints.fresh(names).positions
         check_joints_read(model.joints, now[: len(model.names)].tolist(), topic)
         moved = np.ptp(self._joints.history(names, 0.0), axis=0)
         shown = ", ".join(f"{q:.2f}" for q in now[: len(model.names)])

@@ -18,6 +18,8 @@ BACK_S = 0.1
 """ROS time that goes back by more than this was set."""
 AHEAD_S = 1.0
 """ROS time that runs ahead of the steady clock by more than this was set."""
+APART_S, TRIES = 0.05, 20
+"""Both clocks are read within this time of one another, or again."""
 FASTEST = 5.0
 """A simulator may run so many times faster than real time."""
 STALL_S = 1.0
@@ -57,8 +59,8 @@ class ClockWatch:
 
     def look(self) -> None:
         """Compare both clocks with the last look."""
-        ros_s, steady_s = self._node.get_clock().now().nanoseconds * 1e-9, time.monotonic()
         with self._lock:
+            ros_s, steady_s = self._both()
             last, self._last = self._last, (ros_s, steady_s)
             if last is None or ros_s != last[0]:
                 self._advanced_s = steady_s
@@ -71,6 +73,19 @@ class ClockWatch:
             why = _jump(f"ROS time went {ran_s:+.2f} s in {elapsed_s:.2f} s")
             self._why = self._why or why
         self._jumped(why)
+
+    def _both(self) -> tuple[float, float]:
+        """Return ROS time and steady time of one instant, seconds.
+
+        A thread that is put aside between two readings would see a jump where there is none.
+        """
+        for _ in range(TRIES):
+            before = time.monotonic()
+            ros_s = float(self._node.get_clock().now().nanoseconds) * 1e-9
+            after = time.monotonic()
+            if after - before < APART_S:
+                break
+        return ros_s, (before + after) / 2.0
 
     @property
     def _simulated(self) -> bool:

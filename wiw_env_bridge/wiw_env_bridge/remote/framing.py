@@ -60,6 +60,7 @@ class Link:
         self._socket = connection
         self.limit = limit
         self._sending = threading.Lock()
+        self._begun = bytearray()  # of the message that is coming in
 
     def send(self, message: Mapping[str, Any], timeout_s: float = 30.0) -> None:
         """Send a message.
@@ -92,14 +93,19 @@ class Link:
 
         Raises
         ------
-        Closed, Late
+        Closed
+        Late
+            What has come so far is kept: the next call goes on with it.
         BadMessage
             Too large, or no map of msgpack. The link is of no use afterwards.
         """
-        (length,) = _LENGTH.unpack(self._read(_LENGTH.size, until))
+        self._fill(_LENGTH.size, until)
+        (length,) = _LENGTH.unpack_from(self._begun)
         if length > self.limit:
             raise BadMessage(f"A message of {length} bytes is announced; {self.limit} are allowed.")
-        body = self._read(length, until)
+        self._fill(_LENGTH.size + length, until)
+        body = bytes(self._begun[_LENGTH.size :])
+        self._begun.clear()
         try:
             message = msgpack.unpackb(body, raw=False, strict_map_key=True)
         except (ValueError, msgpack.UnpackException, UnicodeDecodeError, RecursionError) as error:
@@ -125,11 +131,11 @@ class Link:
             except OSError as error:
                 raise Closed(f"The connection is lost: {error}.") from error
 
-    def _read(self, count: int, until: Callable[[], float]) -> bytes:
-        data = bytearray()
-        while len(data) < count:
+    def _fill(self, count: int, until: Callable[[], float]) -> None:
+        """Read until so many bytes of the message have come; what has is kept if that is late."""
+        while len(self._begun) < count:
             try:
-                chunk = self._socket.recv(min(_CHUNK, count - len(data)))
+                chunk = self._socket.recv(min(_CHUNK, count - len(self._begun)))
             except BlockingIOError:
                 self._wait(select.POLLIN, until)
                 continue
@@ -137,8 +143,7 @@ class Link:
                 raise Closed(f"The connection is lost: {error}.") from error
             if not chunk:
                 raise Closed("The peer closed the connection.")
-            data += chunk
-        return bytes(data)
+            self._begun += chunk
 
     def _wait(self, event: int, until: Callable[[], float]) -> None:
         poll = select.poll()

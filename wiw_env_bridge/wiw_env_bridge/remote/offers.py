@@ -16,8 +16,8 @@ from wiw_env_bridge.remote.codec import Fields
 from wiw_env_bridge.remote.framing import BadMessage, Closed, Late
 from wiw_env_bridge.remote.process import WorkerProcess
 
-MOTION_S = 0.5
-"""Longest time until the worker has told how the robot moves."""
+MOTION_S = 0.1
+"""Longest time that a caller waits until the worker has told how the robot moves."""
 
 
 class State:
@@ -95,26 +95,35 @@ class Imagination(Clone):
 class Motion(RemoteEnvironment):
     """A remote environment that tells how it moves."""
 
+    _asked = False
+    _seen = Pose2()
+
     def motion(self) -> tuple[Pose2, float, float]:
         """Return ``T_odom_base``, speed in m/s and yaw rate in rad/s; from any thread.
 
-        Raises ``ENVIRONMENT_UNRESPONSIVE`` if the worker is gone or does not answer.
+        While the worker does not answer its simulation stands still: it is where it was seen last.
         """
         with self._asking:
             worker = self._worker
+            if worker is None or self._dead is not None:
+                return self._seen, 0.0, 0.0
+            wait_s = 0.0 if self._asked else MOTION_S
             try:
-                if worker is None:
-                    raise Closed("The environment is closed.")
-                worker.control.send({"ask": "motion"}, MOTION_S)
-                until = time.monotonic() + MOTION_S
+                if not self._asked:
+                    worker.control.send({"ask": "motion"}, MOTION_S)
+                    self._asked = True
+                until = time.monotonic() + wait_s
                 fields = Fields(worker.control.receive(lambda: until), "the live motion")
-                pose = Pose2(*fields.numbers("pose", 3))
-                return pose, fields.number("forward"), fields.number("turn")
-            except (BadMessage, Closed, Late) as error:
-                raise WiwError(
-                    ErrorCode.ENVIRONMENT_UNRESPONSIVE,
-                    f"The worker of '{self.name}' does not tell how it moves: {error}",
-                ) from error
+                self._asked = False
+                self._seen = Pose2(*fields.numbers("pose", 3))
+                return self._seen, fields.number("forward"), fields.number("turn")
+            except (BadMessage, Closed, Late):
+                return self._seen, 0.0, 0.0  # whoever waits for the action is told why
+
+    def _start(self, deadline: float) -> None:
+        with self._asking:
+            self._asked, self._seen = False, Pose2()
+        super()._start(deadline)
 
 
 def _nothing(reply: Fields) -> None:

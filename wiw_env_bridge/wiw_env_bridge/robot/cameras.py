@@ -167,7 +167,7 @@ class CameraPort:
             rgb = lens.straighten(rgb)
         depth = self._depth(seen, size, lens)
         panorama = camera.projection == "equirectangular"
-        if panorama and size[1] != 2 * size[0] and not 1.5 <= size[1] / size[0] <= 2.5:
+        if panorama and not 1.5 <= size[1] / size[0] <= 2.5:
             raise WiwError(
                 ErrorCode.BAD_IMAGE,
                 f"'{topic}' has {size[1]}x{size[0]} pixels; a panorama of 360 x 180 degrees is"

@@ -51,7 +51,6 @@ class RobotEnvironment:
         self.profile = load_profile(profile)
         self.still_only = False
         """Set by the bridge in a dry run: also looking around must not move the robot."""
-        self._beside: Node | None = None
         self._parts: Parts | None = None
         self._ready = self._closed = False
         self._halted = threading.Event()
@@ -59,8 +58,8 @@ class RobotEnvironment:
         self._travelled, self._done = Travelled(), False
 
     def attach(self, node: Node) -> None:
-        """Live beside this node: its context, namespace and clock."""
-        self._beside = node
+        """Live beside this node: its context, namespace and clock. Waits for nothing."""
+        self._parts = Parts(self.profile, node)
 
     @property
     def robot(self) -> str:
@@ -240,7 +239,7 @@ class RobotEnvironment:
         if self._closed:
             raise WiwError(ErrorCode.NO_EPISODE, "The environment is closed.", "Make a new one.")
         if self._parts is None:
-            self._parts = Parts(self.profile, self._beside)
+            self._parts = Parts(self.profile, None)
         return self._parts
 
     def _connected(self) -> Parts:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 
 from wiw_core.errors import ErrorCode, WiwError
@@ -36,9 +37,20 @@ class Eyes:
         self._timing = parts.profile.timing
 
     def ready(self) -> None:
-        """Wait for a good picture of every camera; raises what is wrong with it."""
-        after_s = self._parts.link.now_s() - self._timing.image_age_s
-        take_all(self._parts.cameras, after_s, self._timing.server_wait_s, _nothing)
+        """Wait for a good picture of every camera; raises what is wrong with it.
+
+        A transform that is not there yet is waited for as long as a driver.
+        """
+        until = time.monotonic() + self._timing.server_wait_s
+        while True:
+            left_s = max(0.0, until - time.monotonic())
+            after_s = self._parts.link.now_s() - self._timing.image_age_s
+            try:
+                take_all(self._parts.cameras, after_s, left_s, _nothing)
+                return
+            except WiwError as error:
+                if error.code is not ErrorCode.TF_UNAVAILABLE or left_s == 0.0:
+                    raise
 
     def observe(self, episode_id: str, step: int, motion_end_s: float, check: Check) -> Observation:
         """Return a view of every camera, and the panorama by turning, if the profile has one.

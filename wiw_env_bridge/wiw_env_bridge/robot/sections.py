@@ -146,7 +146,8 @@ class Timing:
     )
     result_extra_s: float = setting("... and this much more.", 2.0, unit="s", above=0.0, high=60.0)
     silence_s: float = setting(
-        "An action server that gave feedback and is silent for this long in motion is lost.",
+        "An action server that gave feedback, or an arm's joint_states, silent for this long in"
+        " motion are lost.",
         1.0,
         unit="s",
         above=0.0,

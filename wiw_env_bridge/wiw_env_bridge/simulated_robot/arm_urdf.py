@@ -10,6 +10,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from wiw_core.geometry import Array
+from wiw_env_bridge.simulated_robot.arm_shapes import visuals
 from wiw_env_bridge.tabletop import panda
 
 WORLD, FOOT, FLANGE, HAND, TOOL = (
@@ -75,9 +76,9 @@ def fixed() -> Iterator[tuple[str, str, Array]]:
 
 
 def urdf() -> str:
-    """Return the description as URDF text: links without shapes, joints with all their limits."""
-    links = [WORLD, *(joint.child for joint in JOINTS)]
-    body = "".join(f'  <link name="{link}"/>\n' for link in links)
+    """Return the description as URDF text: joints with all their limits, links with visuals."""
+    links, shapes = [WORLD, *(joint.child for joint in JOINTS)], visuals()
+    body = "".join(f'  <link name="{link}">{shapes.get(link, "")}</link>\n' for link in links)
     return (
         '<?xml version="1.0"?>\n<robot name="panda">\n'
         + body

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 
+import mujoco
+
 from wiw_core.errors import ErrorCode, WiwError
 from wiw_core.observation import Depth, Rgb
 from wiw_env_bridge.simulated_robot.arm_plant import Plant, Still
 from wiw_env_bridge.simulated_robot.cameras import Moment
 from wiw_env_bridge.tabletop.cameras import CAMERAS, TableRenderer
-from wiw_env_bridge.tabletop.scene import TableScene
 
 WRIST = "wrist"
 """The camera on the hand."""
@@ -26,7 +27,7 @@ class TableViews:
     def __init__(self, plant: Plant, size: int) -> None:
         self._plant, self._size = plant, size
         self._renderer = TableRenderer(size)
-        self._scene: TableScene | None = None
+        self._model: mujoco.MjModel | None = None
         self._still: Still | None = None
 
     def moment(self) -> Moment:
@@ -38,9 +39,9 @@ class TableViews:
         """Return what a camera sees: (H, W, 3) uint8 and (H, W) float32 metres."""
         if self._still is None:
             raise WiwError(ErrorCode.ENVIRONMENT_FAILED, "There is nothing to draw yet.")
-        if self._still.scene is not self._scene:
+        if self._still.model is not self._model:
             self._renderer.open(self._still)
-            self._scene = self._still.scene
+            self._model = self._still.model
         (view,) = self._renderer.views((camera,), self._size)
         assert view.depth is not None
         return view.rgb, view.depth

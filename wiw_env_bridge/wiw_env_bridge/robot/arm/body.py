@@ -62,7 +62,7 @@ class ArmBody:
         self._link, self._profile = link, profile
         settings, timing = profile.arm, profile.timing
         self._description = Description(link, settings, profile.folder)
-        self._joints = JointReader(link, settings.joint_states, timing.joint_age_s, profile.limits)
+        self._joints = JointReader(link, settings.joint_states, timing, profile.limits)
         self._controller = TrajectoryPort(link, settings, timing)
         self._gripper = Gripper(link, settings.gripper, timing)
         self._moveit: MoveIt | None = None
@@ -104,7 +104,7 @@ class ArmBody:
         """Return where joints, tool and gripper are now; see :class:`Body`."""
         model = self._known()
         names, count = self._all_names(model), len(model.names)
-        reading = self._joints.read(names)
+        reading = self._joints.fresh(names)
         angles, fingers = reading.positions[:count], reading.positions[count:]
         return BodyState(
             joints=tuple(zip(names, (float(q) for q in reading.positions))),
@@ -164,12 +164,12 @@ class ArmBody:
             return Outcome(self._link.now_s(), stopped=True)
         if planned.timed is None:
             return Outcome(self._link.now_s(), code=planned.code, message=planned.message)
-        travel = Travel(model.kinematics, lambda: self._joints.read(model.names).positions)
+        travel = Travel(model.kinematics, lambda: self._joints.moving(model.names).positions)
         followed = self._follow(model, planned.timed, start, halted, travel)
         contact = self._met_something(followed, travel)
         problem = followed.message if followed.end in (End.VIOLATED, End.FAILED) else ""
         if not halted.is_set() and (contact or not problem):
-            problem = self._grip(opened, halted)
+            problem = self._grip(opened, halted, travel)
         self._settle(model)
         travel.look()
         if followed.end is End.DONE and not halted.is_set():
@@ -194,6 +194,9 @@ class ArmBody:
     ) -> Followed:
         if np.abs(timed.positions - start).max() < _THERE_RAD:
             return Followed(End.DONE)
+        # Planning took a while: somebody may have moved the arm meanwhile.
+        limits = self._profile.limits
+        gate.check_start(model.joints, timed.positions[0], self._measured(model), limits)
         return self._controller.follow(model.names, timed, halted, travel.look)
 
     def _met_something(self, followed: Followed, travel: Travel) -> bool:
@@ -203,7 +206,7 @@ class ArmBody:
         travel.look()
         return travel.metres > 0.0
 
-    def _grip(self, opened: bool, halted: threading.Event) -> str:
+    def _grip(self, opened: bool, halted: threading.Event, travel: Travel) -> str:
         """Open or close, if that is another order than the last; return why it did not.
 
         Also if it is not as it was ordered: somebody has opened or closed it by hand.
@@ -211,7 +214,7 @@ class ArmBody:
         if self._opened is opened and opened == (self.state().gripper >= _OPEN):
             return ""
         self._opened = None
-        problem = self._gripper.command(opened, halted, self._link.check_alive)
+        problem = self._gripper.command(opened, halted, travel.look)
         if not problem and not halted.is_set():
             self._opened = opened
         return problem
@@ -222,12 +225,12 @@ class ArmBody:
         since = time.monotonic()
 
         def still() -> bool | None:
-            self._joints.read(model.names)
             rows = self._joints.history(model.names, time.monotonic() - _STILL_S)
             ripe = time.monotonic() - since >= _STILL_S and len(rows) >= 3
             return (ripe and float(np.ptp(rows, axis=0).max()) < _STILL_RAD) or None
 
         if self._link.until(still, limit_s, lambda: None) is None:
+            self._joints.moving(model.names)
             raise WiwError(
                 ErrorCode.ACTION_FAILED,
                 f"The arm still moves {limit_s:g} s after its goal ended.",
@@ -235,7 +238,7 @@ class ArmBody:
             )
 
     def _measured(self, model: ArmModel) -> Array:
-        positions = self._joints.read(model.names).positions
+        positions = self._joints.fresh(model.names).positions
         gate.check_joints_read(model.joints, positions.tolist(), self._joints.stream.topic)
         return positions
 

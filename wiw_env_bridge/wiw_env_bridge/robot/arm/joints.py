@@ -13,6 +13,7 @@ from wiw_core.errors import ErrorCode, WiwError
 from wiw_core.geometry import Array
 from wiw_env_bridge.robot.gate import Input, Limits, check_fresh, check_reading
 from wiw_env_bridge.robot.link import RobotLink
+from wiw_env_bridge.robot.sections import Timing
 from wiw_env_bridge.robot.streams import Heard
 
 _KEPT = 16
@@ -33,14 +34,15 @@ class JointReader:
 
     Parameters
     ----------
-    age_s : float
-        Older positions are stale.
+    timing : Timing
+        ``joint_age_s``: older positions are stale while the arm stands; ``silence_s``: in motion;
+        ``reacquire_s``: how long fresh ones are waited for.
     limits : Limits
         How far a stamp may lie in the future.
     """
 
-    def __init__(self, link: RobotLink, topic: str, age_s: float, limits: Limits) -> None:
-        self._link, self._age_s, self._limits = link, age_s, limits
+    def __init__(self, link: RobotLink, topic: str, timing: Timing, limits: Limits) -> None:
+        self._link, self._timing, self._limits = link, timing, limits
         self.stream = link.listen(JointState, topic, keep=_KEPT, depth=10)
 
     def wait(self, names: Sequence[str], timeout_s: float) -> None:
@@ -61,14 +63,29 @@ class JointReader:
             "Is the joint state broadcaster running, and is the profile's robot this one?",
         )
 
-    def read(self, names: Sequence[str]) -> Reading:
-        """Return where these joints are now.
+    def fresh(self, names: Sequence[str]) -> Reading:
+        """Return where these joints are now, waiting a little where the arm stands.
 
         Raises
         ------
         WiwError
-            ``STALE_OBSERVATION`` if one is not told of, too old, or not a number.
+            ``STALE_OBSERVATION`` if one is not told of, too old, or not a number all that time.
         """
+
+        def look() -> Reading | None:
+            try:
+                return self._read(names, self._timing.joint_age_s)
+            except WiwError:
+                return None
+
+        found = self._link.until(look, self._timing.reacquire_s, lambda: None)
+        return found or self._read(names, self._timing.joint_age_s)
+
+    def moving(self, names: Sequence[str]) -> Reading:
+        """Return the same in motion: what fails, fails at once."""
+        return self._read(names, self._timing.silence_s)
+
+    def _read(self, names: Sequence[str], age_s: float) -> Reading:
         found = [self._find(name) for name in names]
         for name, entry in zip(names, found):
             if entry is None:
@@ -77,7 +94,7 @@ class JointReader:
         now_s, steady_s = self._link.now_s(), time.monotonic()
         ages = [_age(heard, now_s, steady_s) for heard, _ in entries]
         worst = {max(ages), min(ages)}  # too old, or from the future
-        check_fresh([Input(self.stream.topic, age, self._age_s) for age in worst], self._limits)
+        check_fresh([Input(self.stream.topic, age, age_s) for age in worst], self._limits)
         positions = [position for _, position in entries]
         check_reading(self.stream.topic, positions)
         stamp_s = min(heard.stamp_s for heard, _ in entries)
@@ -103,7 +120,8 @@ class JointReader:
         return next((name for name in names if self._find(name) is None), None)
 
     def _missing_now(self, name: str) -> None:
-        check_fresh([Input(self.stream.topic, self.stream.age_s(), self._age_s)], self._limits)
+        limit_s = self._timing.joint_age_s
+        check_fresh([Input(self.stream.topic, self.stream.age_s(), limit_s)], self._limits)
         self.wait([name], 0.0)
 
 

@@ -19,7 +19,6 @@ from wiw_env_bridge.robot.gate import check_base_step, check_displacement, check
 from wiw_env_bridge.robot.link import RobotLink
 from wiw_env_bridge.robot.profile import RobotProfile
 
-
 CARRY_RAD = 0.05
 """Largest error of heading that the next turn takes up; a larger one is not the motors'."""
 

@@ -86,6 +86,33 @@ def check_joints_read(joints: Sequence[Joint], positions: Sequence[float], topic
             )
 
 
+def check_start(joints: Sequence[Joint], begins: Array, measured: Array, limits: Limits) -> None:
+    """Raise ``START_STATE`` unless the arm is where a trajectory begins.
+
+    To be asked again with a new reading just before the trajectory is sent: planning takes time.
+
+    Parameters
+    ----------
+    begins, measured : (J,)
+        First point of the trajectory, and where the joints are now.
+    """
+    if not begins.shape == measured.shape == (len(joints),):
+        raise WiwError(
+            ErrorCode.START_STATE,
+            f"{len(joints)} joints are moved, {measured.size} are measured.",
+        )
+    away = np.abs(begins - measured)
+    if (away <= limits.start_rad).all():
+        return
+    worst = int(np.argmax(np.where(np.isfinite(away), away, np.inf)))
+    raise WiwError(
+        ErrorCode.START_STATE,
+        f"The trajectory begins {away[worst]:.3f} rad from where joint '{joints[worst].name}' is;"
+        f" the limit is {limits.start_rad:g} rad.",
+        "The arm has moved since it was planned: plan again.",
+    )
+
+
 def check_trajectory(
     trajectory: Trajectory,
     measured: Array,
@@ -109,7 +136,7 @@ def check_trajectory(
         ``ACTION_OUT_OF_LIMITS``: anything else.
     """
     _require_sound(trajectory, limits)
-    _require_start(trajectory, measured, limits)
+    check_start(trajectory.joints, trajectory.positions[0], measured, limits)
     _require_no_jump(trajectory, limits)
     positions, speeds, step_s = _followed(trajectory)
     _require_joints(trajectory.joints, positions, speeds, limits)
@@ -147,19 +174,6 @@ def _require_sound(trajectory: Trajectory, limits: Limits) -> None:
     for joint, speed in zip(trajectory.joints, np.abs(velocities[-1]), strict=True):
         if not speed <= REST_SHARE * joint.velocity_rad_s:
             _refuse(f"The trajectory ends with joint '{joint.name}' moving at {speed:.3f} rad/s.")
-
-
-def _require_start(trajectory: Trajectory, measured: Array, limits: Limits) -> None:
-    away = np.abs(trajectory.positions[0] - measured)
-    if away.shape == trajectory.positions[0].shape and (away <= limits.start_rad).all():
-        return
-    worst = int(np.argmax(np.where(np.isfinite(away), away, np.inf)))
-    raise WiwError(
-        ErrorCode.START_STATE,
-        f"The trajectory begins {away[worst]:.3f} rad from where joint"
-        f" '{trajectory.joints[worst].name}' is; the limit is {limits.start_rad:g} rad.",
-        "The arm has moved since it was planned: plan again.",
-    )
 
 
 def _require_no_jump(trajectory: Trajectory, limits: Limits) -> None:
