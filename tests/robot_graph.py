@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import itertools
-import json
-import os
 import signal
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,21 +15,19 @@ import yaml
 from graph import FAKES, MODULES, Graph
 from invariants import Fault, Limits
 from std_srvs.srv import Trigger
-from watcher import Watcher, closings
+from watcher import Watcher, closings, tell
 
-from wiw_core.errors import ErrorCode
+from wiw_core.errors import ErrorCode, WiwError
 from wiw_core.plans import FORWARD_M
 from wiw_env_bridge.robot.profile import FOLDER
 from wiw_msgs.srv import InjectFault
-from wiw_ros.testing import NodeProcess
+from wiw_ros.testing import ASK_S, READY_S, NodeProcess
 
 EPISODES = ("ignav-val-048", "ignav-val-053")
 """They begin with more than 3 m of free floor ahead; two, so that neighbours differ by name."""
 SPEED_M_S, TURN_RAD_S = 0.25, 1.0
 TTL_S = 0.5
 PROFILE = "safety_base.yaml"
-HOLDS = os.environ.get("WIW_HOLDS", "")
-"""A file for one line of JSON per fault: how long the robot went on, for ``docs/safety.md``."""
 ROBOT: dict[str, Any] = {
     "kind": "base",
     "front_size": 64,
@@ -130,15 +127,27 @@ class RobotGraph(Graph):
     def until_active(self, name: str) -> None:
         """Wait until the node works; a robot's driver is not managed."""
         if name == "simulated_robot":
-            self.probe.call(Trigger, "simulated_robot/referee/decided", Trigger.Request())
+            self._ask(Trigger, "simulated_robot/referee/decided", Trigger.Request())
         else:
             super().until_active(name)
 
     def inject(self, fault: str, value: float = 0.0, duration_s: float = 0.0) -> None:
         """Make the robot misbehave; ``""`` mends it."""
         request = InjectFault.Request(fault=fault, value=value, duration_s=duration_s)
-        reply = self.probe.call(InjectFault, "simulated_robot/inject", request)
+        reply = self._ask(InjectFault, "simulated_robot/inject", request)
         assert reply.code == ErrorCode.OK, reply.message
+
+    def _ask(self, kind: Any, service: str, request: Any) -> Any:
+        """Ask what may be asked twice: DDS still names a killed server for 20 s, and asks it."""
+        end = time.monotonic() + READY_S
+        while True:
+            try:
+                return self.probe.call(kind, service, request, ASK_S)
+            except (WiwError, AssertionError) as error:
+                process = self.nodes["simulated_robot"].process
+                if time.monotonic() > end or process.poll() is not None:
+                    output = self.nodes["simulated_robot"].output[-2000:]
+                    raise AssertionError(f"{service}: {error}\n{output}") from error
 
     @contextmanager
     def injected(self, fault: str, value: float = 0.0) -> Iterator[None]:
@@ -258,8 +267,6 @@ class Episode:
 
     def _ended(self, code: int, message: str, status: int, fault: Fault | None) -> Ended:
         held = self._graph.watcher.hold_s(fault) if fault is not None else 0.0
-        if fault is not None and HOLDS:
-            row = {"fault": fault.name, "code": int(code), "hold_s": round(held, 3)}
-            with Path(HOLDS).open("a") as file:
-                file.write(json.dumps({**row, "load": os.getloadavg()[0]}) + "\n")
+        if fault is not None:
+            tell(fault, int(code), held)
         return Ended(int(code), message, status, held)

@@ -21,6 +21,12 @@ ACTION_S = RobotGraph.action_s + TTL_S
 """For the end of the bridge itself: the robot finishes the one action that it was given."""
 PLAN_S = 2 * ACTION_S
 """For what the motion under way does not need: the plan of two actions may be finished."""
+LOOKS_S = 3 * PLAN_S
+"""For what takes three pictures to notice, each after a plan."""
+WATCHDOG_S = 0.55
+"""For a stream of commands that just ends: the base's own watchdog, and a message on its way."""
+FROZEN_S = 2.5
+"""Longest time for which a process is frozen: nobody can ask anything of it meanwhile."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +73,7 @@ def _end(name: str) -> Callable[[RobotGraph, Episode, np.random.Generator], Stru
 
 def _freeze(name: str) -> Callable[[RobotGraph, Episode, np.random.Generator], Struck]:
     def strike(graph: RobotGraph, episode: Episode, rng: np.random.Generator) -> Struck:
-        seconds = float(rng.uniform(0.1, 2.5))
+        seconds = float(rng.uniform(0.1, FROZEN_S))
         with graph.stopped(name):
             time.sleep(seconds)
         return Struck(seconds, _nothing)
@@ -109,11 +115,11 @@ STRIKES: dict[str, Strike] = {
     "kill_planner": Strike(TTL_S, _kill("planner_node")),
     "kill_bridge": Strike(ACTION_S, _kill("env_bridge")),
     "kill_model": Strike(PLAN_S, _kill("wm_node")),
-    "kill_robot": Strike(TTL_S, _kill("simulated_robot")),
+    "kill_robot": Strike(WATCHDOG_S, _kill("simulated_robot")),
     "freeze_planner": Strike(TTL_S, _freeze("planner_node")),
-    "freeze_bridge": Strike(ACTION_S, _freeze("env_bridge")),
+    "freeze_bridge": Strike(FROZEN_S + TTL_S, _freeze("env_bridge")),
     "freeze_model": Strike(PLAN_S, _freeze("wm_node")),
-    "freeze_robot": Strike(2.5 + STREAM_S, _freeze("simulated_robot")),
+    "freeze_robot": Strike(FROZEN_S + STREAM_S, _freeze("simulated_robot")),
     "end_planner": Strike(TTL_S, _end("planner_node")),
     "end_bridge": Strike(TTL_S, _end("env_bridge")),
     "end_model": Strike(PLAN_S, _end("wm_node")),
@@ -121,7 +127,7 @@ STRIKES: dict[str, Strike] = {
     "camera_off": Strike(STREAM_S, _inject("camera_off")),
     "stale_camera": Strike(STREAM_S, _inject("stale_camera")),
     "delayed_camera": Strike(STREAM_S, _inject("delayed_camera", 0.1, 3.0)),
-    "frozen_camera": Strike(PLAN_S, _inject("frozen_camera")),
+    "frozen_camera": Strike(LOOKS_S, _inject("frozen_camera")),
     "bad_encoding": Strike(STREAM_S, _inject("bad_encoding")),
     "bad_size": Strike(STREAM_S, _inject("bad_size")),
     "wrong_frame": Strike(STREAM_S, _inject("wrong_frame")),

@@ -6,10 +6,11 @@ import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import rclpy
 from graph import Graph
 from mcap.reader import make_reader
 from mcap_ros2.decoder import DecoderFactory
@@ -20,6 +21,7 @@ from typer.testing import CliRunner
 from wiw.cli import app
 from wiw.recording.episodes import recorded_episodes
 from wiw.recording.reading import complete, messages
+from wiw.watching.live import Live
 from wiw_core.decisions import Decision
 from wiw_core.errors import ErrorCode
 
@@ -46,6 +48,12 @@ class Recorder:
     def end(self, number: int = signal.SIGINT) -> int:
         self.process.send_signal(number)
         return self.process.wait(30.0)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def patient(graph: Graph) -> None:
+    """On a busy machine a rollout may take its time: no deadline is tested here."""
+    graph.reconfigure("planner_node", rollout_deadline_s=60.0)
 
 
 @pytest.fixture(scope="module")
@@ -95,6 +103,16 @@ def test_a_recorded_run_replays_to_the_same_decisions(
     assert f"{count} of {count} decisions are the same" in result.output
 
 
+def test_the_planner_node_itself_decides_the_same_again(
+    graph: Graph, recorded: tuple[Path, list[list[Decision]]]
+) -> None:
+    path, told = recorded
+    result = CliRunner().invoke(app, ["replay", str(path), "--planner", "planner_node"])
+    assert result.exit_code == 0, result.output
+    count = sum(len(decisions) for decisions in told)
+    assert f"{count} of {count} decisions are the same" in result.output
+
+
 def test_two_independent_readers_decode_every_message(
     recorded: tuple[Path, list[list[Decision]]],
 ) -> None:
@@ -113,7 +131,7 @@ def test_two_independent_readers_decode_every_message(
     kept = Counter(topic for topic, _ in first)
     assert kept == Counter(topic for topic, _ in second)
     assert kept["/planner_node/turn"] == kept["/planner_node/decision"] == count
-    for topic in ("/odom", "/heartbeat", "/diagnostics", "/rosout", "/image", "/camera_info"):
+    for topic in ("/odom", "/heartbeat", "/diagnostics", "/image", "/camera_info"):
         assert kept[topic] > 0, topic
     ours = [t.decision.chosen for e in recorded_episodes(path) for t in e.together]
     for decoded in (first, second):
@@ -143,3 +161,41 @@ def test_a_recorder_that_is_killed_leaves_what_can_be_completed_and_replayed(
     assert CliRunner().invoke(app, ["record", "--mend", str(recorder.out)]).exit_code == 0
     with Reader(recorder.out) as bag:
         assert {c.topic for c in bag.connections} >= TOLD - {"/planner_node/imagined"}
+
+
+class Heard:
+    """Stands in for a Rerun stream: keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+        self.begun, self.imagined, self.turn, self.result = map(
+            self._keeper, ("begun", "imagined", "turn", "result")
+        )
+
+    def _keeper(self, what: str) -> Callable[[object], None]:
+        return lambda message: self.told.append(what)
+
+    def close(self) -> None:
+        self.told.append("closed")
+
+
+def test_a_run_can_be_watched_as_it_happens(graph: Graph) -> None:
+    heard, problems = Heard(), []
+    node = rclpy.create_node("watcher", context=graph.probe.node.context)
+    live = Live(node, "/planner_node", heard, problems.append)  # type: ignore[arg-type]
+    try:
+        turn = "/planner_node/turn"
+        graph.probe.until(lambda: node.count_publishers(turn) == 1, 30.0, "the planner is found")
+        result, decisions = graph.run("ignav", "val_002")
+        assert result.code == ErrorCode.OK
+        # The episode before this one is told too: the planner keeps its beginning and its result.
+        graph.probe.until(lambda: heard.told.count("result") >= 2, 30.0, "the end is told")
+        graph.probe.until(
+            lambda: heard.told.count("turn") == len(decisions), 30.0, "every turn is told"
+        )
+    finally:
+        live.close()
+        node.destroy_node()
+    assert not problems and heard.told[-1] == "closed"
+    assert heard.told.count("begun") == 2
+    assert heard.told.count("imagined") == sum(len(d.candidates) for d in decisions)

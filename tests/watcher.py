@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
 import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from action_msgs.msg import GoalStatus, GoalStatusArray
@@ -44,6 +47,8 @@ ACTIVE = (
 COMMANDS = QoSProfile(depth=200, reliability=ReliabilityPolicy.BEST_EFFORT)
 """Hears every publisher, whatever it offers."""
 JOINT_STILL_RAD_S = 0.02
+HOLDS = os.environ.get("WIW_HOLDS", "")
+"""A file for one line of JSON per fault: how long the robot went on, for ``docs/safety.md``."""
 TICK_S = 0.02
 _CLOSED = re.compile(
     r"closed (?P<task>\S+)/(?P<id>\S+) as (?P<status>\w+) \((?P<code>\d+) \w+: (?P<message>.*)\)"
@@ -236,6 +241,14 @@ class Watcher:
             if now - last > 2 * TICK_S:
                 self._gaps.append((now, now - last - TICK_S))
             last = now
+
+
+def tell(fault: Fault, code: int, held_s: float) -> None:
+    """Append what came of a fault to the file that :data:`HOLDS` names, if any."""
+    if HOLDS:
+        row = {"fault": fault.name, "code": code, "hold_s": round(held_s, 3)}
+        with Path(HOLDS).open("a") as file:
+            file.write(json.dumps({**row, "load": round(os.getloadavg()[0], 1)}) + "\n")
 
 
 def closings(bridge: NodeProcess, episode_id: str, start: int = 0) -> list[tuple[int, int, str]]:

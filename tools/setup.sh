@@ -48,7 +48,7 @@ packages=(tf2_msgs nav2_msgs control_msgs)
 [ -n "${WIW_TESTS:-}" ] && packages+=(object_recognition_msgs octomap_msgs moveit_msgs)
 for package in "${packages[@]}"; do
   source=tests/interfaces/$package built=$stamps/$package
-  key=$(stamp $(find "$source" tests/interfaces/interfaces.cmake -type f | sort) "$stamps/pip")
+  key=$(stamp $(find "$source" tests/interfaces/interfaces.cmake -type f | sort) requirements-ros.txt tools/ros_prefix.py)
   [ "$(cat "$built" 2>/dev/null)" = "$key" ] && continue
   [ ! -e "$built" ] && "$venv/bin/python" -c "import $package" 2>/dev/null && continue
   say "building $package (10 to 20 seconds)"

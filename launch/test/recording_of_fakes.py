@@ -33,6 +33,7 @@ class ToBag:
         self.connections: dict[str, Any] = {}
         self.now_ns = 10**18
         self.lose: Sequence[int] = ()
+        self.planner = PLANNER
 
     def begin(self, episode: Episode, observation: Observation) -> None:
         self.id = episode.id
@@ -65,7 +66,7 @@ class ToBag:
         return convert.stamp_to_msg(self.now_ns / 1e9)
 
     def write(self, name: str, message: Any) -> None:
-        topic = f"{PLANNER}/{name}"
+        topic = f"{self.planner}/{name}"
         kind = f"wiw_msgs/msg/{type(message).__name__}"
         if topic not in self.connections:
             self.connections[topic] = self.bag.add(topic, kind, installed(kind))

@@ -15,7 +15,12 @@ from typer.testing import CliRunner
 from wiw.cli import app
 from wiw.recording.episodes import RecordedEpisode, recorded_episodes
 from wiw.recording.lerobot import read
-from wiw_core.plans import camera_path
+from wiw_core.arm import tool_pose
+from wiw_core.decisions import Decision, DecisionKind, EpisodeResult, EpisodeStatus
+from wiw_core.geometry import Pose2, Pose3
+from wiw_core.observation import Episode, Observation, View
+from wiw_core.plans import Plan, camera_path
+from wiw_ros import convert
 
 IGNAV = [("ignav", "val_001"), ("ignav", "val_002")]
 
@@ -78,6 +83,32 @@ def test_pictures_are_those_of_the_run(walks: list[RecordedEpisode], exported: P
     for ours, theirs in zip(frames, shown):
         assert np.abs(ours.astype(float) - theirs).mean() < 12.0
     assert (exported / "videos/observation.images.goal").is_dir()
+
+
+def test_an_arm_s_frames_hold_its_tool_its_joints_and_the_pose_wanted_last() -> None:
+    rgb = np.zeros((8, 8, 3), np.uint8)
+    depth = np.full((8, 8), 1.25, np.float32)
+
+    def seen(step: int, x_m: float) -> Observation:
+        view = View("front", rgb, depth=depth)
+        pose, joints = Pose3(x_m, 0.0, 1.0), (("panda_joint1", 0.1 * step),)
+        return Observation("e", step, (view,), Pose2(), 5.0 + step, joints, pose, 1.0)
+
+    above, on = (tool_pose(Pose3(0.2, 0.1, z), opened) for z, opened in ((1.1, True), (0.9, False)))
+    plan = Plan((above, on))
+    episode = Episode("push_buttons", "e", 1, "table", "val", 3, "push the red button")
+    begun = convert.Begun(episode, seen(0, 0.0), 0, 1, "tabletop", {}, None, {})
+    turn = convert.Turn("e", Decision(DecisionKind.ACT, plan, 2), plan, seen(2, 0.2))
+    result = EpisodeResult("push_buttons", "e", 1, EpisodeStatus.SUCCESS, True, decisions=1)
+    frames = read(RecordedEpisode("/planner", begun, 0.0, {0: turn}, {}, result))
+    assert (frames.kind, frames.text) == ("arm", "push the red button")
+    assert frames.rows["observation.state"][:, 0].tolist() == [0.0, np.float32(0.2)]
+    np.testing.assert_allclose(frames.rows["action"][0], [0.2, 0.1, 0.9, 0, 0, 0, 1, 0])
+    np.testing.assert_allclose(frames.rows["action"][1], frames.rows["observation.state"][1])
+    np.testing.assert_allclose(frames.rows["observation.joints"], [[0.0], [0.2]])
+    assert frames.rows["observation.seconds"].tolist() == [0.0, 2.0]
+    assert frames.rows["next.success"].tolist() == [False, True]
+    assert frames.depth is not None and (frames.depth == 1250).all()
 
 
 def test_robots_with_other_cameras_are_not_mixed(bags: Path, tmp_path: Path) -> None:

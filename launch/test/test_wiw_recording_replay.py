@@ -6,14 +6,19 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from recording_of_fakes import recording
+from recording_of_fakes import FAKES, PLANNER, ToBag, recording
 from typer.testing import CliRunner
 
 from wiw.cli import app
+from wiw.recording.bag import Bag
 from wiw.recording.comparing import first_difference
 from wiw.recording.episodes import recorded_episodes
 from wiw.recording.replay import Replay
 from wiw_core.errors import ErrorCode, WiwError
+from wiw_core.fakes.environment import FakeEnvironment
+from wiw_core.fakes.world_model import FakeWorldModel
+from wiw_core.loop import run_episode
+from wiw_planner_node.policy import make_policy
 
 
 @pytest.fixture(scope="module")
@@ -79,6 +84,38 @@ def test_a_turn_that_was_lost_fails_the_replay(tmp_path: Path) -> None:
     assert code == 1 and "1 turns are not in the recording" in output
     episode = next(recorded_episodes(tmp_path / "run"))
     assert len(episode.together) == 1 and episode.missing == 1
+
+
+def test_two_robots_in_one_recording_are_kept_apart(tmp_path: Path) -> None:
+    model = FakeWorldModel()
+    one = ToBag(Bag(tmp_path / "run", 1.0), model, FAKES)
+    two = ToBag(one.bag, model, FAKES)
+    two.planner = f"/robot2{PLANNER}"
+    policy = make_policy("ignav", model, **FAKES)
+
+    def meanwhile(_: object) -> None:
+        """The second robot runs the same episode while the first one is under way."""
+        if two.planner not in ran:
+            ran.append(two.planner)
+            other = make_policy("ignav", model, **FAKES)
+            run_episode(FakeEnvironment(), "ignav", "val_001", other, seed=3, recorder=two)
+
+    ran: list[str] = []
+    run_episode(
+        FakeEnvironment(),
+        "ignav",
+        "val_001",
+        policy,
+        seed=3,
+        recorder=one,
+        on_decision=meanwhile,
+    )
+    one.bag.close()
+    first, second = recorded_episodes(tmp_path / "run")
+    assert [first.planner, second.planner] == [PLANNER, f"/robot2{PLANNER}"]
+    assert len(first.together) == len(second.together) > 2
+    assert first.result is not None and second.result is not None
+    assert replayed(str(tmp_path / "run"))[0] == 0
 
 
 def test_what_is_no_recording_is_refused_with_a_sentence(tmp_path: Path) -> None:

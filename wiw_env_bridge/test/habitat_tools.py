@@ -14,6 +14,8 @@ import numpy as np
 
 from wiw_env_bridge.habitat.frames import rotation_of
 
+OTHER_PYTHON = "WIW_OTHER_PYTHON"
+"""Variable with an interpreter of another version that has numpy, scipy and msgpack."""
 FAKES = Path(__file__).parent / "fakes"
 SMALL = {"panorama_height": 36, "panorama_width": 64, "front_size": 32, "face_size": 32}
 CHAIR, SOFA = 7, 8

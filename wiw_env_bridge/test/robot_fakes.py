@@ -44,7 +44,7 @@ class FakeWheels:
     def _step(self) -> None:
         with self._lock:
             now = time.monotonic()
-            dt, self._stepped = now - self._stepped, now
+            dt, self._stepped = min(now - self._stepped, 2 * _STEP_S), now  # starved, it slows down
             v, w = (self.gain * s for s in self._speed)
             ahead = self.pose * Pose2(v * dt, 0.0, w * dt)
             if v * dt > self.free_m:

@@ -1,7 +1,7 @@
 """One contract for the embedded simulator, the fake of Habitat-Sim, and Habitat-Sim itself.
 
 The last needs ``WIW_HABITAT_PYTHON``, an interpreter that has it, and ``WIW_HABITAT_SCENE``, any
-scene with a navigation mesh beside it; without them it is skipped, and says so.
+scene; without them it is skipped, and says so.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from habitat_tools import FAKES, SMALL, dataset
+from habitat_tools import FAKES, OTHER_PYTHON, SMALL, dataset
 
 from wiw_core.conformance import check_environment
 from wiw_core.conformance.promise import check_observation, same_view
@@ -36,7 +36,8 @@ def make(subject: str, folder: Any) -> Environment:
         return MujocoEnvironment(36, 64, 32)
     parameters = dataset(folder)
     if subject == "fake":
-        return HabitatEnvironment(path=(str(FAKES),), **parameters)
+        other = os.environ.get(OTHER_PYTHON, "")
+        return HabitatEnvironment(other, (str(FAKES),), **parameters)
     if subject == "drawn":
         scene = f"{parameters['scenes']}/mp3d/hall/hall.glb"
         return HabitatEnvironment(path=(str(FAKES),), scene=scene, drawn=2, **SMALL)

@@ -57,7 +57,9 @@ def test_a_worker_that_dies_is_a_fault_and_its_episode_begins_again() -> None:
         error = failure(lambda: list(environment.act(TURN)))
         assert error.code is ErrorCode.ENVIRONMENT_FAILED
         assert "SIGKILL" in str(error)
-        assert failure(environment.episode_ids, "ignav").code is ErrorCode.ENVIRONMENT_FAILED
+        assert environment.episode_ids("ignav")[0] == name, "what is known stays known"
+        lost = failure(environment.episode_ids, "ignav", "train")
+        assert lost.code is ErrorCode.ENVIRONMENT_FAILED
         result = environment.finish(1, fault=error.code, message=error.message)
         assert result.status is EpisodeStatus.ABORTED_FAULT
         assert (result.code, result.actions) == (ErrorCode.ENVIRONMENT_FAILED, 1)
@@ -277,3 +279,40 @@ def test_a_worker_that_does_not_answer_never_delays_who_asks_how_it_moves() -> N
         assert eventually(lambda: environment.motion()[1:] == (0.0, 0.0))
     finally:
         environment.close()
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
+def test_an_episode_is_closed_even_if_its_worker_fails_only_then(number: int) -> None:
+    environment = RemoteEnvironment("room", ROOM, {}, patience=client.Patience(answer_s=1.0))
+    try:
+        environment.reset("ignav", first(environment))
+        list(environment.act(TURN))
+        os.kill(environment.pid, number)
+        result = environment.finish(1)
+        assert result.status is EpisodeStatus.ABORTED_FAULT
+        assert result.actions == 1
+        assert result.code in (ErrorCode.ENVIRONMENT_FAILED, ErrorCode.ENVIRONMENT_UNRESPONSIVE)
+        environment.reset("ignav", first(environment))
+    finally:
+        environment.close()
+
+
+def test_close_ends_a_call_that_hangs_and_nothing_begins_again() -> None:
+    environment = trouble("Deaf")
+    environment.reset("ignav", first(environment))
+    errors: list[WiwError] = []
+
+    def drive() -> None:
+        try:
+            list(environment.act(TURN))
+        except WiwError as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=drive)
+    thread.start()
+    time.sleep(0.3)  # into the action; there is no sign of it to wait for
+    environment.close()
+    thread.join(10.0)
+    assert [error.code for error in errors] == [ErrorCode.NOT_ACTIVE]
+    assert failure(environment.reset, "ignav", "0").code is ErrorCode.NOT_ACTIVE
+    assert environment.pid == 0

@@ -87,8 +87,13 @@ def test_looking_around_turns_one_full_circle_to_the_left_and_back_to_the_start(
 
     def shoot() -> Shot:
         taken.append(yaw)
-        return shot(yaw, size=24)
+        return shot(yaw, size=48)
 
-    look_around(Panorama(turning="front", turns=turns, height=16, width=32), turn_to, shoot)
+    settings = Panorama(turning="front", turns=turns, height=32, width=64)
+    straight = look_around(settings, turn_to, shoot, lambda: 0.0)
     assert np.allclose(reached, (np.arange(16) + 1) * TURN_RAD)
     assert np.allclose(taken, np.arange(turns) * 2 * math.pi / turns)
+    yaw = 0.0
+    beyond = look_around(settings, turn_to, shoot, lambda: TURN_RAD)
+    shown = np.roll(straight.rgb[16].astype(int), 4, axis=0)  # what is ahead in the end is central
+    assert np.abs(shown - beyond.rgb[16]).mean() < 6.0

@@ -11,7 +11,15 @@ from hypothesis import strategies as st
 
 from wiw_core.geometry import Pose2
 from wiw_env_bridge.mujoco.navigation import CELL_M, FloorGrid
-from wiw_env_bridge.simulated_robot.drive import STEP_S, Drive, DriveLimits, approach_speed
+from wiw_env_bridge.simulated_robot import drive as drive_module
+from wiw_env_bridge.simulated_robot.drive import (
+    GAP_S,
+    STEP_S,
+    Drive,
+    DriveLimits,
+    WorldClock,
+    approach_speed,
+)
 from wiw_env_bridge.simulated_robot.faults import Faults
 
 ROOM = FloorGrid(np.ones((100, 100), np.bool_))
@@ -175,3 +183,17 @@ def test_an_approach_ends_within_a_centimetre(length: float, top: float, cycle: 
     drive.command(0.0, 0.0, now)
     assert drive.advance(now + 1.0).still
     assert abs(drive.state.odom.x_m - length) < 0.01
+
+
+def test_a_starved_simulator_slows_its_world_down(monkeypatch: pytest.MonkeyPatch) -> None:
+    steady = [100.0]
+    monkeypatch.setattr(drive_module.time, "monotonic", lambda: steady[0])
+    clock = WorldClock()
+    begun = clock.tick()
+    steady[0] += 0.02
+    assert clock.tick() - begun == pytest.approx(0.02)
+    steady[0] += 5.0  # nothing ran for so long
+    assert clock.now() - begun == pytest.approx(0.02 + GAP_S)
+    assert clock.tick() - begun == pytest.approx(0.02 + GAP_S)
+    steady[0] += 0.02
+    assert clock.now() - begun == pytest.approx(0.04 + GAP_S)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from std_msgs.msg import Bool
 from std_srvs.srv import Trigger
 
 from wiw_core.plans import navigation_plan
+from wiw_env_bridge.node import EnvBridge
 from wiw_msgs.action import ExecutePlan
 from wiw_msgs.msg import PendingPlan
 from wiw_msgs.srv import ApprovePlan, ResetEpisode
@@ -52,6 +54,32 @@ def bridge_process(probe: Probe, folder: Path, **parameters: Any) -> NodeProcess
     process = NodeProcess("wiw_env_bridge.node", folder, FAKE | parameters)
     probe.until_state(BRIDGE, "active")
     return process
+
+
+DEFAULTS = {
+    "dry_run": False,
+    "require_approval": False,
+    "approval_s": 60.0,
+    "require_estop": False,
+    "estop_silence_s": 0.5,
+    "hold_reserve_s": 0.1,
+}
+
+
+@contextmanager
+def configured(probe: Probe, **parameters: Any) -> Iterator[bool]:
+    """Configure the bridge anew, tell whether it took that, and restore it."""
+    try:
+        yield configure(probe, parameters)
+    finally:
+        assert configure(probe, {name: DEFAULTS[name] for name in parameters})
+
+
+def configure(probe: Probe, parameters: dict[str, Any]) -> bool:
+    if probe.state(BRIDGE) == "active":
+        assert probe.change(BRIDGE, "deactivate") and probe.change(BRIDGE, "cleanup")
+    assert not any(probe.set(BRIDGE, **parameters))
+    return probe.change(BRIDGE, "configure") and probe.change(BRIDGE, "activate")
 
 
 def ask(probe: Probe, name: str) -> Any:
@@ -138,6 +166,7 @@ def assert_soon(probe: Probe, holds: Any, timeout_s: float = 20.0) -> None:
     end = time.monotonic() + timeout_s
     while not holds():
         assert time.monotonic() < end, "still not so"
+        time.sleep(0.1)
 
 
 def test_the_estop_service_stops_within_50_ms_and_says_so_to_latecomers(
@@ -163,83 +192,137 @@ def test_an_estop_outlives_deactivation(probe: Probe, supervised: NodeProcess) -
     released(probe)
 
 
-def test_a_dry_run_checks_every_plan_and_moves_nothing(alone: Probe, tmp_path: Path) -> None:
-    with bridge_process(alone, tmp_path, dry_run=True):
-        odom = alone.record(Odometry, "odom", ODOMETRY)
-        assert begin(alone).code == 1
-        answer = alone.result(drive(alone)).result
+def test_a_stop_that_was_pressed_before_the_bridge_came_is_known_by_whatever_name(
+    alone: Probe,
+) -> None:
+    button = alone.node.create_publisher(Bool, "/safety/stop", LATCHED)
+    button.publish(Bool(data=True))
+    state = alone.record(Bool, f"{BRIDGE}/estopped", LATCHED)
+    renamed = ["--ros-args", "-r", "estop:=/safety/stop"]
+    bridge = EnvBridge(context=alone.node.context, cli_args=renamed)
+    try:
+        alone.add(bridge)
+        alone.until(lambda: bool(state) and state[-1][1].data, 30.0, "the latched state")
+        alone.until_state(BRIDGE, "active")
+    finally:
+        bridge.destroy_node()
+
+
+def test_where_a_button_is_required_its_silence_stops_the_robot(
+    probe: Probe, supervised: NodeProcess
+) -> None:
+    with configured(probe, require_estop=True, estop_silence_s=1.0):
+        refused = begin(probe)
+        assert refused.code == 1033 and "'estop' has" in refused.message
+        state = probe.node.create_publisher(Bool, "estop", 1)
+        beat = probe.node.create_timer(0.1, lambda: state.publish(Bool(data=False)))
+        probe.until(lambda: state.get_subscription_count() > 0, 20.0, "the bridge")
+        assert_soon(probe, lambda: begin(probe).code == 1)
+        handle, odom = driving(probe)
+        probe.node.destroy_timer(beat)
+        probe.until(lambda: not is_moving(odom), 1.0 + MARGIN_S, "zero twist")
+        answer = probe.result(handle).result
+        assert answer.code == 1033 and "been silent for" in answer.message
+
+
+def test_a_dry_run_checks_every_plan_and_moves_nothing(
+    probe: Probe, supervised: NodeProcess
+) -> None:
+    with configured(probe, dry_run=True):
+        odom = probe.record(Odometry, "odom", ODOMETRY)
+        assert begin(probe).code == 1
+        answer = probe.result(drive(probe)).result
         assert (answer.code, len(answer.executed.actions)) == (1036, 0)
         assert "passed every check" in answer.message
         wrong = ExecutePlan.Goal(episode_id="val_000", prefix_length=1, generation=1)
         wrong.plan = convert.plan_to_msg(navigation_plan(["forward"]))
         wrong.plan.actions[0].name = "fly"
-        handle = alone.send(ExecutePlan, f"{BRIDGE}/execute_plan", wrong)
-        assert code_of(alone, handle) == 1041
+        handle = probe.send(ExecutePlan, f"{BRIDGE}/execute_plan", wrong)
+        assert code_of(probe, handle) == 1041
         assert not any(m.twist.twist.linear.x for _, m in odom)
 
 
-class TestApproval:
-    """One bridge that asks before each motion; the robot is still until somebody approves."""
+def test_a_ttl_without_room_for_the_hold_is_refused(probe: Probe, supervised: NodeProcess) -> None:
+    with configured(probe, hold_reserve_s=0.4) as taken:
+        assert not taken
+        assert "shorter than two heartbeats" in supervised.output
 
-    @pytest.fixture(scope="class")
-    def asking(self, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Probe, Any, Any]]:
-        with own_domain() as domain, Probe(domain) as probe:
-            folder = tmp_path_factory.mktemp("asking")
-            with bridge_process(probe, folder, require_approval=True, approval_s=2.0):
-                pending = probe.record(PendingPlan, f"{BRIDGE}/pending_plan", LATCHED)
-                odom = probe.record(Odometry, "odom", ODOMETRY)
-                yield probe, pending, odom
 
-    def waiting(self, probe: Probe, pending: list[Any]) -> tuple[Any, Any]:
-        assert begin(probe).code == 1
-        handle = drive(probe)
-        probe.until(lambda: bool(pending) and pending[-1][1].id > 0, 20.0, "a pending plan")
-        return handle, pending[-1][1]
+class Asking:
+    """A bridge that asks before each motion, and who may answer."""
 
-    def decide(self, probe: Probe, plan_id: int, approve: bool) -> Any:
+    def __init__(self, probe: Probe) -> None:
+        self.probe = probe
+        self.pending = probe.record(PendingPlan, f"{BRIDGE}/pending_plan", LATCHED)
+        self.odom = probe.record(Odometry, "odom", ODOMETRY)
+
+    def waiting(self) -> tuple[Any, Any]:
+        """Send a plan; return its goal, and what is asked."""
+        assert begin(self.probe).code == 1
+        handle = drive(self.probe)
+        self.probe.until(self.waits, 20.0, "a pending plan")
+        return handle, self.pending[-1][1]
+
+    def waits(self) -> bool:
+        return bool(self.pending) and self.pending[-1][1].id > 0
+
+    def decide(self, plan_id: int, approve: bool) -> int:
         request = ApprovePlan.Request(id=plan_id, approve=approve, by="a test")
-        return probe.call(ApprovePlan, f"{BRIDGE}/approve", request)
+        return int(self.probe.call(ApprovePlan, f"{BRIDGE}/approve", request).code)
 
-    def test_an_approved_plan_is_executed(self, asking: Any) -> None:
-        probe, pending, odom = asking
-        handle, plan = self.waiting(probe, pending)
-        assert [a.name for a in plan.plan.actions] == ["forward"] and plan.episode_id == "val_000"
-        assert not is_moving(odom)
-        assert self.decide(probe, plan.id + 1, True).code == 1034, "not the plan that waits"
-        assert not is_moving(odom)
-        assert self.decide(probe, plan.id, True).code == 1
-        probe.until(lambda: is_moving(odom), 20.0, "motion")
-        assert self.decide(probe, plan.id, True).code == 1034, "it no longer waits"
-        probe.cancel(handle)
-        assert code_of(probe, handle) == 2005
-        probe.until(lambda: not is_moving(odom), 20.0, "rest")
+    def none_waits(self) -> None:
+        self.probe.until(lambda: not self.waits(), 20.0, "nothing pending")
 
-    def test_a_refused_or_forgotten_plan_moves_nothing(self, asking: Any) -> None:
-        probe, pending, odom = asking
-        seen = len(odom)
-        handle, plan = self.waiting(probe, pending)
-        assert self.decide(probe, plan.id, False).code == 1
-        answer = probe.result(handle).result
-        assert answer.code == 1034 and "refused by a test" in answer.message
-        probe.until(lambda: pending[-1][1].id == 0, 20.0, "nothing pending")
-        handle, _ = self.waiting(probe, pending)
-        answer = probe.result(handle).result
-        assert answer.code == 1034 and "Nobody approved the plan within 2 s" in answer.message
-        assert not any(m.twist.twist.linear.x for _, m in odom[seen:])
+    def nothing_moved(self) -> bool:
+        return not any(m.twist.twist.linear.x for _, m in self.odom)
 
-    def test_a_cancel_or_an_estop_ends_the_wait(self, asking: Any) -> None:
-        probe, pending, odom = asking
-        seen = len(odom)
-        handle, plan = self.waiting(probe, pending)
-        probe.cancel(handle)
-        assert code_of(probe, handle) == 2005
-        assert self.decide(probe, plan.id, True).code == 1034
-        probe.until(lambda: pending[-1][1].id == 0, 20.0, "nothing pending")
-        handle, plan = self.waiting(probe, pending)
-        assert ask(probe, "estop").success
-        assert code_of(probe, handle) == 1033
-        assert ask(probe, "reset_estop").success
-        assert not any(m.twist.twist.linear.x for _, m in odom[seen:])
+
+@pytest.fixture
+def asking(probe: Probe, supervised: NodeProcess) -> Iterator[Asking]:
+    with configured(probe, require_approval=True):
+        yield Asking(probe)
+
+
+def test_an_approved_plan_is_executed(asking: Asking) -> None:
+    handle, plan = asking.waiting()
+    assert [a.name for a in plan.plan.actions] == ["forward"] and plan.episode_id == "val_000"
+    assert asking.decide(plan.id + 1, True) == 1034, "not the plan that waits"
+    assert asking.nothing_moved()
+    assert asking.decide(plan.id, True) == 1
+    asking.probe.until(lambda: is_moving(asking.odom), 20.0, "motion")
+    assert asking.decide(plan.id, True) == 1034, "it no longer waits"
+    asking.probe.cancel(handle)
+    assert code_of(asking.probe, handle) == 2005
+
+
+def test_a_refusal_a_cancel_or_an_estop_ends_the_wait_without_motion(asking: Asking) -> None:
+    probe = asking.probe
+    handle, plan = asking.waiting()
+    assert asking.decide(plan.id, False) == 1
+    answer = probe.result(handle).result
+    assert answer.code == 1034 and "refused by a test" in answer.message
+    asking.none_waits()
+    handle, plan = asking.waiting()
+    probe.cancel(handle)
+    assert code_of(probe, handle) == 2005
+    assert asking.decide(plan.id, True) == 1034
+    asking.none_waits()
+    handle, plan = asking.waiting()
+    assert ask(probe, "estop").success
+    assert code_of(probe, handle) == 1033
+    assert ask(probe, "reset_estop").success
+    assert asking.nothing_moved()
+
+
+def test_a_plan_that_nobody_looks_at_is_refused_in_time(
+    probe: Probe, supervised: NodeProcess
+) -> None:
+    with configured(probe, require_approval=True, approval_s=1.0):
+        asking = Asking(probe)
+        assert begin(probe).code == 1
+        answer = probe.result(drive(probe)).result
+        assert answer.code == 1034 and "Nobody approved the plan within 1 s" in answer.message
+        assert asking.nothing_moved()
 
 
 def test_two_signals_in_motion_still_end_in_hold_and_with_zero(
@@ -253,10 +336,3 @@ def test_two_signals_in_motion_still_end_in_hold_and_with_zero(
         assert process.process.wait(10.0) == 0, process.output
         assert alone.wait(result).result.code == 4002
         assert "Traceback" not in process.output
-
-
-def test_a_ttl_without_room_for_the_hold_is_refused(alone: Probe, tmp_path: Path) -> None:
-    parameters = FAKE | {"command_ttl_s": 0.3, "hold_reserve_s": 0.2, "exit_on_failure": True}
-    with NodeProcess("wiw_env_bridge.node", tmp_path, parameters) as process:
-        assert process.process.wait(30.0) == 1
-        assert "shorter than two heartbeats" in process.output

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import rclpy
 
-from wiw_core.errors import WiwError
+from wiw_core.errors import ErrorCode, WiwError
 from wiw_env_bridge.bridge import lease
 from wiw_msgs.msg import RobotLease
 from wiw_msgs.srv import DescribeEnv
+from wiw_ros.ears import Ears
 from wiw_ros.qos import LEASE
 from wiw_ros.testing import NodeProcess, Probe, own_domain
 
@@ -58,8 +61,6 @@ def test_a_second_bridge_on_one_robot_refuses_and_the_first_goes_on(
         with bridge_of(tmp_path, "second", robot=ROBOT) as second:
             assert second.process.wait(40.0) == 1
             assert "1035 DUPLICATE_BRIDGE" in second.output and ROBOT in second.output
-        with bridge_of(tmp_path, "third", robot="/another/robot"):
-            probe.until_state("third", "active")
         assert describes(probe, "first") == 1 and probe.state("first") == "active"
 
         # The kernel gives the lock of a killed process back: its successor need not wait.
@@ -79,31 +80,62 @@ def test_two_bridges_of_one_name_cannot_both_be_active(probe: Probe, tmp_path: P
         assert "DUPLICATE" not in first.output
 
 
+class LeasedNode:
+    """A node of this process with a lease, as a bridge has one."""
+
+    def __init__(self, probe: Probe) -> None:
+        self.node: Any = rclpy.create_node("here", context=probe.node.context)
+        self.node.full_name = "/here"
+        self.ears = Ears(self.node)
+        self.lost: list[WiwError] = []
+        self.lease = lease.Lease(self.node, self.ears, self.lost.append)
+
+    def close(self) -> None:
+        self.lease.release()
+        self.ears.close()
+        self.node.destroy_node()
+
+
+@pytest.fixture
+def here(probe: Probe) -> Iterator[LeasedNode]:
+    here = LeasedNode(probe)
+    yield here
+    here.close()
+
+
 def test_a_robot_held_from_another_computer_is_refused_and_one_asked_for_later_is_not(
-    probe: Probe, tmp_path: Path
+    probe: Probe, here: LeasedNode
 ) -> None:
     far = lease_of_another(age_s=600.0, held=True)
-    speaks_for(far, probe)
-    with bridge_of(tmp_path, "second", robot=ROBOT) as second:
-        refused = "held by the bridge '/far/bridge' on 'far'"
-        probe.until(lambda: refused in second.output, 40.0, "the refusal")
-    far.held, far.age_s = False, 0.0  # it only asks, and was later
-    with bridge_of(tmp_path, "third", robot=ROBOT) as third:
-        probe.until_state("third", "active")
-        assert "DUPLICATE" not in third.output
-
-
-def test_after_a_parted_network_heals_the_older_lease_stands(probe: Probe, tmp_path: Path) -> None:
     heard = probe.record(RobotLease, lease.TOPIC, LEASE)
-    with bridge_of(tmp_path, "young", robot=ROBOT) as young:
-        probe.until(lambda: any(m.age_s > 2.0 for _, m in heard), 40.0, "a lease of some age")
-        far = lease_of_another(age_s=0.0, held=True)
-        speaks_for(far, probe)
-        beats = len(heard)
-        probe.until(lambda: sum(m.host != "far" for _, m in heard[beats:]) > 3, 20.0, "it stays")
-        assert "DUPLICATE" not in young.output
-        far.age_s = 600.0
-        probe.until(lambda: "1035 DUPLICATE_BRIDGE" in young.output, 20.0, "it yields")
+    speaks_for(far, probe)
+    probe.until(lambda: len(heard) > 3, 20.0, "the other's beats")
+    with pytest.raises(WiwError, match="held by the bridge '/far/bridge' on 'far'") as caught:
+        here.lease.take(ROBOT)
+    assert caught.value.code is ErrorCode.DUPLICATE_BRIDGE
+    here.lease.take("/another/robot")
+    far.held, far.age_s = False, 0.0  # it only asks, and was later
+    heard.clear()
+    probe.until(lambda: any(not m.held for _, m in heard), 20.0, "the changed beat")
+    time.sleep(lease.FRESH_S)  # what it said before is forgotten
+    here.lease.take(ROBOT)
+    assert here.lease.reason is None and not here.lost
+
+
+def test_after_a_parted_network_heals_the_older_lease_stands(
+    probe: Probe, here: LeasedNode
+) -> None:
+    heard = probe.record(RobotLease, lease.TOPIC, LEASE)
+    here.lease.take(ROBOT)
+    probe.until(lambda: any(m.age_s > lease.TIE_S for _, m in heard), 20.0, "some age")
+    far = lease_of_another(age_s=0.0, held=True)
+    speaks_for(far, probe)
+    probe.until(lambda: sum(m.host == "far" for _, m in heard) > 3, 20.0, "the other's beats")
+    assert here.lease.reason is None and not here.lost
+    far.age_s = 600.0
+    probe.until(lambda: bool(here.lost), 20.0, "it yields")
+    assert here.lease.reason is here.lost[0]
+    assert here.lost[0].code is ErrorCode.DUPLICATE_BRIDGE
 
 
 def test_a_lock_file_belongs_to_one_holder_at_a_time(

@@ -99,21 +99,6 @@ def test_an_estop_in_motion_is_a_zero_on_cmd_vel_and_the_next_episode_runs(
     assert int(probe.result(sent(probe, episode, "turn_left")).result.code) == 1
 
 
-def test_a_second_bridge_on_this_robot_is_refused_by_its_command_topic(
-    robot: Any, bridge: NodeProcess, tmp_path: Path
-) -> None:
-    probe, _, path = robot
-    parameters = {
-        "environment": "robot",
-        "environment_parameters": [f"profile={path}"],
-        "exit_on_failure": True,
-    }
-    with NodeProcess("wiw_env_bridge.node", tmp_path, parameters, name="other") as other:
-        assert other.process.wait(60.0) == 1
-        assert "1035 DUPLICATE_BRIDGE" in other.output and "/cmd_vel" in other.output
-    assert "DUPLICATE" not in bridge.output and probe.state("env_bridge") == "active"
-
-
 def test_a_dry_run_passes_the_robots_own_gate_and_sends_nothing(
     robot: Any, bridge: NodeProcess
 ) -> None:

@@ -98,6 +98,8 @@ def _record(topics: list[str], out: Path, profile: str, seconds: float, min_free
     for topic, count in counts.items():
         _say(f"{count:>8} {topic}")
     _say(f"{sum(counts.values())} messages of {len(counts)} topics: {out}")
+    if not counts:
+        _say("nothing was heard: the nodes may be in another ROS domain, or on another transport")
     if recording.failure is not None:
         raise recording.failure
 

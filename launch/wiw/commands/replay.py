@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,8 +14,10 @@ from rich.console import Console
 from rich.table import Table
 
 from wiw import policies
+from wiw_core.errors import ErrorCode, WiwError
 
 if TYPE_CHECKING:
+    from wiw.recording.asking import AskedPlanner
     from wiw.recording.replay import Replayed
 
 EPILOG = (
@@ -36,6 +40,12 @@ def replay(
     policy: Annotated[
         str, typer.Option(help=f"Instead of the recorded policy: {policies.HELP}")
     ] = "",
+    planner: Annotated[
+        str,
+        typer.Option(
+            help="Ask this running planner node, such as planner_node, instead of a policy here."
+        ),
+    ] = "",
     explore: Annotated[
         bool, typer.Option("--explore", help="Differences are the answer, not a failure.")
     ] = False,
@@ -45,14 +55,21 @@ def replay(
 ) -> None:
     """Take every recorded decision again, on the same observations, and compare.
 
-    No robot, simulator or ROS graph is needed. The same policy and world model must decide the
+    No robot, simulator or ROS graph is needed, but with --planner. The same policy and world model must decide the
     same: exit code 1 if they do not, or if the recording lacks a turn. With --explore another
     policy or world model says what it would have decided.
     """
     from wiw.recording.replay import Replay
 
-    with closing(Replay(recording, wm, policy, tolerance)) as replayed:
-        done = []
+    if planner and (wm or policy):
+        raise WiwError(
+            ErrorCode.BAD_PARAMETER, "A running planner has its own policy and world model."
+        )
+    done = []
+    with (
+        _asked(planner) as asked,
+        closing(Replay(recording, wm, policy, tolerance, asked)) as replayed,
+    ):
         for episode in replayed.episodes():
             _tell(episode)
             if not episode.episode.late:
@@ -69,6 +86,31 @@ def replay(
     )
     failed = bool(different or missing or not decisions)
     raise typer.Exit(failed and not explore)
+
+
+@contextmanager
+def _asked(planner: str) -> Iterator[AskedPlanner | None]:
+    if not planner:
+        yield None
+        return
+    from wiw import description
+
+    os.environ.update(description.variables())  # before the first look at ROS
+    import rclpy
+    from rclpy.context import Context
+
+    from wiw.recording.asking import AskedPlanner
+
+    context = Context()
+    rclpy.init(context=context)
+    node = rclpy.create_node("wiw_replay", context=context, start_parameter_services=False)
+    asked = AskedPlanner(node, planner)
+    try:
+        yield asked
+    finally:
+        asked.close()
+        node.destroy_node()
+        context.try_shutdown()
 
 
 def _tell(episode: Replayed) -> None:

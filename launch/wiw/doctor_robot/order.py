@@ -56,7 +56,7 @@ class OrderChecks:
         elif newest.message.data:
             yield Finding(topic, Grade.WARN, "says stop", "Release it, then ~/reset_estop.")
         else:
-            yield Finding(topic, Grade.OK, "says go")
+            yield Finding(topic, Grade.OK, f"says go, {self._estop.rate_hz():.1f} Hz")
 
     def _holders(self) -> Iterator[Finding]:
         held = {h.message.bridge: h.message for h in self._lease.heard() if h.message.held}

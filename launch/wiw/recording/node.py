@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -18,6 +17,7 @@ from wiw.recording.bag import Bag
 from wiw.recording.definitions import installed
 from wiw.recording.topics import listening, offered
 from wiw_core.errors import ErrorCode, WiwError
+from wiw_ros.interfaces import optional
 
 LOOK_S = 0.25
 """Seconds between two looks at which topics there are."""
@@ -162,17 +162,13 @@ class Recording:
 
 def message_class(kind: str) -> Any:
     """Return the class of ``package/msg/Name``; raises ``INTERFACE_MISSING``."""
-    package, _, rest = kind.partition("/")
-    try:
-        return getattr(
-            importlib.import_module(f"{package}.{rest.split('/')[0]}"), kind.split("/")[-1]
-        )
-    except (ImportError, AttributeError) as error:
+    package, folder, name = kind.split("/")
+    found = getattr(optional(f"{package}.{folder}"), name, None)
+    if found is None:
         raise WiwError(
-            ErrorCode.INTERFACE_MISSING,
-            f"Messages of type '{kind}' are not installed here.",
-            f"Install ros-jazzy-{package.replace('_', '-')}.",
-        ) from error
+            ErrorCode.INTERFACE_MISSING, f"'{package}', as it is installed here, has no '{name}'."
+        )
+    return found
 
 
 def _hears_less(now: QoSProfile, needed: QoSProfile) -> bool:

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from wiw import arms, policies
 from wiw.policies import typed
@@ -21,6 +21,7 @@ from wiw_core.loop import Policy, decide, decision_context
 from wiw_core.observation import Observation
 from wiw_core.wrappers import Validated
 from wiw_planner_node.policy import make_policy
+from wiw_ros import convert
 from wiw_ros.parameters import key_values
 
 RECORDED = "recorded"
@@ -71,6 +72,57 @@ class Replayed:
         return [decision for decision in self.decisions if decision.difference]
 
 
+class Decider(Protocol):
+    """Takes the decisions of one episode again, in order."""
+
+    @property
+    def context_length(self) -> int:
+        """How many observations it looks back on, now included."""
+        ...
+
+    def decide(
+        self, turn: convert.Turn, history: tuple[Observation, ...], previous: Decision | None
+    ) -> Decision:
+        """Decide what ``turn`` decided, on the same observations, oldest first."""
+        ...
+
+
+class Planner(Protocol):
+    """A running planner that can be asked."""
+
+    def of(self, episode: RecordedEpisode) -> Decider:
+        """Return what decides an episode."""
+        ...
+
+
+class PolicyDecider:
+    """A policy in this process."""
+
+    def __init__(self, episode: RecordedEpisode, policy: Policy, model: WorldModel | None) -> None:
+        self._episode, self._policy, self._model = episode, policy, model
+        if "torch" in sys.modules:
+            sys.modules["torch"].set_num_threads(1)  # as in the planner node
+        policy.reviser.reset(episode.begun.episode)
+
+    @property
+    def context_length(self) -> int:
+        """As many as its world model asks for."""
+        return self._policy.context_length
+
+    def decide(
+        self, turn: convert.Turn, history: tuple[Observation, ...], previous: Decision | None
+    ) -> Decision:
+        """Decide as :func:`wiw_core.loop.decide`; raises what that raises."""
+        begun, index = self._episode.begun, turn.decision.index
+        if isinstance(self._model, RecordedImagination):
+            imagined = self._episode.imagined.items()
+            self._model.at(turn.decision, {c: r for (d, c), r in imagined if d == index})
+        context = decision_context(
+            self._policy, begun.episode, history, begun.actions, index, begun.seed, previous
+        )
+        return decide(self._policy, context, seed=begun.seed)
+
+
 class Replay:
     """Replays the episodes of one recording.
 
@@ -85,6 +137,8 @@ class Replay:
         recorded, else the model of that name.
     policy : str
         A policy of ``wiw eval``; empty: the recorded parameters of the planner.
+    asked : Planner, optional
+        A running planner to ask instead, with its own policy and world model.
 
     Raises
     ------
@@ -93,9 +147,14 @@ class Replay:
     """
 
     def __init__(
-        self, path: Path, model: str = "", policy: str = "", tolerance: float = TOLERANCE
+        self,
+        path: Path,
+        model: str = "",
+        policy: str = "",
+        tolerance: float = TOLERANCE,
+        asked: Planner | None = None,
     ) -> None:
-        self._path, self._tolerance = path, tolerance
+        self._path, self._tolerance, self._asked = path, tolerance, asked
         self._arm = arms.parse(model) if model and model != RECORDED else None
         if self._arm is not None and self._arm.model == "oracle":
             raise WiwError(
@@ -109,7 +168,7 @@ class Replay:
     def episodes(self) -> Iterator[Replayed]:
         """Decide every episode again, in order; raises as :func:`recorded_episodes`, and
         ``MODEL_UNAVAILABLE`` or ``UNKNOWN_MODEL`` if there is nothing to imagine with."""
-        imagination = self._wanted in ("", RECORDED)
+        imagination = self._wanted in ("", RECORDED) and self._asked is None
         for episode in recorded_episodes(self._path, imagination=imagination):
             yield self._replayed(episode)
 
@@ -121,23 +180,13 @@ class Replay:
 
     def _replayed(self, episode: RecordedEpisode) -> Replayed:
         begun, turns = episode.begun, episode.together
-        model = self._model(episode)
-        policy = self._policy(episode, Validated(model) if model is not None else None)
-        if "torch" in sys.modules:
-            sys.modules["torch"].set_num_threads(1)  # as in the planner node
-        policy.reviser.reset(begun.episode)
+        decider = self._asked.of(episode) if self._asked is not None else self._decider(episode)
         history: tuple[Observation, ...] = (begun.observation,)
         previous: Decision | None = None
         decisions = []
-        for index, turn in enumerate(turns):
-            if isinstance(model, RecordedImagination):
-                rollouts = {c: r for (d, c), r in episode.imagined.items() if d == index}
-                model.at(turn.decision, rollouts)
-            context = decision_context(
-                policy, begun.episode, history, begun.actions, index, begun.seed, previous
-            )
+        for turn in turns:
             try:
-                now = decide(policy, context, seed=begun.seed)
+                now = decider.decide(turn, history, previous)
                 difference = first_difference(turn.decision, now, self._tolerance)
                 alike = acts_alike(turn.decision, now, self._tolerance)
             except WiwError as error:
@@ -145,8 +194,13 @@ class Replay:
             decisions.append(Redecided(turn.decision, now, difference, alike))
             # What was really done is what led to the next observation.
             previous = turn.decision if difference else now
-            history = (*history, turn.observation)[-policy.context_length :]
+            history = (*history, turn.observation)[-decider.context_length :]
         return Replayed(episode, tuple(decisions), episode.missing)
+
+    def _decider(self, episode: RecordedEpisode) -> Decider:
+        model = self._model(episode)
+        policy = self._policy(episode, Validated(model) if model is not None else None)
+        return PolicyDecider(episode, policy, model)
 
     def _model(self, episode: RecordedEpisode) -> WorldModel | None:
         info = episode.begun.model

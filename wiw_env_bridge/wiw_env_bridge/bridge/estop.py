@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -33,6 +35,7 @@ class EStop:
         self._lock = threading.Lock()
         self._why: WiwError | None = None
         self._pressed = False
+        self._heard_s, self._silence_s = -math.inf, math.inf
         self._state = node.create_publisher(Bool, "~/estopped", LATCHED)
         topic = node.resolve_topic_name("estop")  # the ears do not know what was remapped
         # Latched publishers are heard late, by the first; volatile and best-effort ones only by the
@@ -44,13 +47,30 @@ class EStop:
         node.create_service(Trigger, "~/reset_estop", self._reset, callback_group=group)
         self._publish()
 
+    def require(self, silence_s: float) -> None:
+        """Demand that the topic says something every ``silence_s`` seconds; infinite: never mind.
+
+        A button whose wire is cut is a pressed one.
+        """
+        self._silence_s = silence_s
+
     @property
     def reason(self) -> WiwError | None:
-        """Why the robot must not move; None while the stop is not latched."""
-        return self._why
+        """Why the robot must not move, or None."""
+        silent_s = time.monotonic() - self._heard_s
+        if self._why is not None or silent_s <= self._silence_s:
+            return self._why
+        said = (
+            "never said anything" if silent_s == math.inf else f"been silent for {silent_s:.1f} s"
+        )
+        return WiwError(
+            ErrorCode.ESTOPPED,
+            f"The topic 'estop' has {said}, and require_estop is set.",
+            f"Its button must say true or false at least every {self._silence_s:g} s.",
+        )
 
     def _heard(self, message: Bool) -> None:
-        self._pressed = bool(message.data)
+        self._heard_s, self._pressed = time.monotonic(), bool(message.data)
         if self._pressed:
             self._latch("The topic 'estop' says stop.")
 

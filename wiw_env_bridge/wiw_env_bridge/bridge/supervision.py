@@ -23,6 +23,7 @@ SIGKILL, power                 none               nobody here: the robot's own w
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -42,6 +43,17 @@ PARAMS = (
     Param("require_approval", False, "Each plan waits, still, until ~/approve names it."),
     Param("approval_s", 60.0, "Longest wait for an approval.", unit="s", low=1.0, high=3600.0),
     Param("dry_run", False, "Check every plan, and move nothing."),
+    Param(
+        "require_estop", False, "Move only while the topic estop is repeated: silence is a stop."
+    ),
+    Param(
+        "estop_silence_s",
+        0.5,
+        "Longest time between two messages of the topic estop, where it is required.",
+        unit="s",
+        low=0.1,
+        high=10.0,
+    ),
     Param("robot", "", "Name of the robot to hold the lease of; empty for the environment's own."),
 )
 
@@ -69,6 +81,7 @@ class Supervision:
     def configure(self, values: dict[str, Any], environment: Environment) -> None:
         """Take the node's parameters and the environment that is to be supervised."""
         self._values, self._environment = values, environment
+        self._estop.require(values["estop_silence_s"] if values["require_estop"] else math.inf)
         if isinstance(environment, Physical):
             environment.still_only = values["dry_run"]
 

@@ -116,7 +116,9 @@ class HabitatWorld:
                     f"{drawn} episodes cannot be drawn in '{scene}'.",
                     "Give drawn=, 1 or more, and no episode file of the same task.",
                 )
-            bare = replace(self._rig, views=())
+            # With a camera, though none is looked through: else Habitat loads no geometry, and
+            # cannot make the navigation mesh anew for this agent.
+            bare = Rig(("front",), front_size=16)
             drawing = draw_ignav(Path(scene), dataset, drawn, bare, self._settings)
             self._records["ignav"] = {record.id: record for record in drawing}
         if not self._records:

@@ -34,12 +34,13 @@ BACKOFF_S = (0.5, 30.0)
 class Patience:
     """Longest times in seconds: to start a worker, to reset, to execute one action, for the rest.
 
-    They stay below those of the bridge (``wiw_env_bridge.bridge.session``), so that it is told what
-    was late instead of giving up itself.
+    They stay below those of the bridge (``wiw_env_bridge.bridge.session``), also when it has to
+    finish an episode before it resets, so that it is told what was late instead of giving up
+    itself.
     """
 
     start_s: float = 100.0
-    reset_s: float = 110.0
+    reset_s: float = 90.0
     act_s: float = 60.0
     answer_s: float = 25.0
 
@@ -115,6 +116,7 @@ class RemoteEnvironment:
         self._dead: WiwError | None = None
         self._deaths, self._died_s = 0, 0.0
         self._attempts: dict[tuple[str, str], int] = {}
+        self._ids: dict[tuple[str, str, int], tuple[str, ...]] = {}
         self._open: _Open | None = None
         self._motion: object = None
         self._held_s = math.inf
@@ -149,10 +151,13 @@ class RemoteEnvironment:
         return self._tasks
 
     def episode_ids(self, task: str, split: str = "val", limit: int = 0) -> Sequence[str]:
-        """Return ids in evaluation order."""
-        return self._ask(
-            "episode_ids", lambda reply: reply.texts("ids"), task=task, split=split, limit=limit
-        )
+        """Return ids in evaluation order; what was told once is known without the worker."""
+        key = task, split, limit
+        if key not in self._ids:
+            self._ids[key] = self._ask(
+                "episode_ids", lambda reply: reply.texts("ids"), task=task, split=split, limit=limit
+            )
+        return self._ids[key]
 
     def reset(self, task: str, episode_id: str) -> tuple[Episode, Observation, bool]:
         """Begin an episode, with a new worker if the last one died."""
@@ -190,7 +195,7 @@ class RemoteEnvironment:
         """Close the open episode; one whose worker died is a fault, whatever else is known."""
         opened, fault = self._open, ErrorCode(fault)
         self._motion = None
-        if self._dead is None:
+        try:
             result = self._ask(
                 "finish",
                 lambda reply: codec.unpack_result(reply.get("result", dict)),
@@ -200,13 +205,17 @@ class RemoteEnvironment:
                 fault=int(fault),
                 message=message,
             )
-            self._open, self._deaths = None, 0
-            self._attempts.pop((result.task, result.episode_id), None)
-            return result
-        if opened is None:
-            raise WiwError(ErrorCode.NO_EPISODE, "No episode is open.", "Reset first.")
-        self._open = None
-        return self._given_up(opened, self._dead, decisions, answer, confidence, fault, message)
+        except WiwError as error:
+            if self._dead is None:
+                raise
+            if opened is None:
+                message = "No episode is open."
+                raise WiwError(ErrorCode.NO_EPISODE, message, "Reset first.") from error
+            self._open = None
+            return self._given_up(opened, error, decisions, answer, confidence, fault, message)
+        self._open, self._deaths = None, 0
+        self._attempts.pop((result.task, result.episode_id), None)
+        return result
 
     def hold(self) -> None:
         """Stop all motion now; from any thread."""
@@ -306,6 +315,8 @@ class RemoteEnvironment:
         return [number for owner, number in dropped if owner is worker]
 
     def _bury(self, code: ErrorCode, message: str) -> WiwError:
+        if self._worker is None and self._dead is not None:
+            return self._dead  # closed by another thread meanwhile
         self._dead = WiwError(code, message, "The next reset starts another worker.")
         self._deaths, self._died_s = self._deaths + 1, time.monotonic()
         if self._worker is not None:

@@ -125,10 +125,13 @@ class Eyes:
         start = base.state().base_pose.yaw_rad
         ended = motion_end_s
 
+        def heading() -> float:
+            return wrap(base.state().base_pose.yaw_rad - start)
+
         def turn_to(angle_rad: float) -> None:
             nonlocal ended
             # By the odometry, so that errors of single turns do not add up.
-            turn = wrap(start + angle_rad - base.state().base_pose.yaw_rad)
+            turn = wrap(angle_rad - heading())
             outcome = base.move(Pose2(0.0, 0.0, turn), self._halted)
             check()
             if outcome.collided or outcome.code is not ErrorCode.OK or outcome.stopped:
@@ -142,7 +145,6 @@ class Eyes:
         def shoot() -> Shot:
             patience_s = self._timing.image_age_s + self._timing.reacquire_s
             views, _ = self._take(camera, ended, patience_s, check)
-            yaw = parts.body.state().base_pose.yaw_rad
-            return Shot(views[0], wrap(yaw - start))
+            return Shot(views[0], heading())
 
-        return look_around(settings, turn_to, shoot)
+        return look_around(settings, turn_to, shoot, heading)

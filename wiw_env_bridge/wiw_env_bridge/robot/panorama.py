@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -29,9 +29,14 @@ class Shot:
 
 
 def look_around(
-    settings: Panorama, turn_to: Callable[[float], None], shoot: Callable[[], Shot]
+    settings: Panorama,
+    turn_to: Callable[[float], None],
+    shoot: Callable[[], Shot],
+    heading: Callable[[], float],
 ) -> View:
-    """Return the panorama of one full turn to the left, which ends where it began.
+    """Return the panorama of one full turn to the left, which ends about where it began.
+
+    Its centre is where the base looks in the end.
 
     Parameters
     ----------
@@ -40,12 +45,16 @@ def look_around(
         cannot. Each call is one turn further, at most 22.5 degrees.
     shoot : callable
         Takes a picture of the turned camera, the robot being still.
+    heading : callable
+        How far the base has really turned left, radians.
     """
     shots = []
     for step in range(TURNS_PER_CIRCLE):
         if step % (TURNS_PER_CIRCLE // settings.turns) == 0:
             shots.append(shoot())
         turn_to((step + 1) * TURN_RAD)
+    end = heading()
+    shots = [replace(shot, yaw_rad=shot.yaw_rad - end) for shot in shots]
     return stitch(shots, settings.height, settings.width)
 
 

@@ -12,9 +12,6 @@ from wiw_env_bridge.simulated_robot.arm_plant import Plant, Still
 from wiw_env_bridge.simulated_robot.cameras import Moment
 from wiw_env_bridge.tabletop.cameras import CAMERAS, TableRenderer
 
-WRIST = "wrist"
-"""The camera on the hand."""
-
 
 def optical_frame(camera: str) -> str:
     """Return the name of a camera's optical frame."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -20,7 +19,13 @@ from wiw_env_bridge.simulated_robot.cameras import (
     Moment,
     SensorNoise,
 )
-from wiw_env_bridge.simulated_robot.drive import STEP_S, Drive, DriveLimits, DriveState
+from wiw_env_bridge.simulated_robot.drive import (
+    STEP_S,
+    Drive,
+    DriveLimits,
+    DriveState,
+    WorldClock,
+)
 from wiw_env_bridge.simulated_robot.faults import Faults
 from wiw_env_bridge.simulated_robot.odometry import OdometryTopics
 from wiw_env_bridge.simulated_robot.velocity import hear_velocity
@@ -97,7 +102,8 @@ class SimulatedBase:
             values["odom_noise"],
         )
         first = self._apartment.first
-        self._drive = Drive(limits, faults, time.monotonic(), values["seed"])
+        self._clock = WorldClock()
+        self._drive = Drive(limits, faults, self._clock.now(), values["seed"])
         self._drive.place(first.scene, self._apartment.grid(first.scene), first.start)
         self._behaviours: BehaviourServer | None = None
         if values["behaviours"]:
@@ -118,14 +124,14 @@ class SimulatedBase:
 
     def start(self) -> None:
         """Draw a first picture, then move and be seen."""
-        state = self._drive.advance(time.monotonic())
+        state = self._drive.advance(self._clock.tick())
         self._apartment.draw("front", state.scene, state.pose)
         self._wheels.start()
         hear_velocity(
             self._node,
             self._stamped,
             self._drive.limits.watchdog_s,
-            lambda speed, turn: self._drive.command(speed, turn, time.monotonic()),
+            lambda speed, turn: self._drive.command(speed, turn, self._clock.now()),
         )
         self._cameras.start()
         self.tend()
@@ -176,7 +182,7 @@ class SimulatedBase:
         told_s = -1.0
         while not self._ending.wait(STEP_S):
             try:
-                now = time.monotonic()
+                now = self._clock.tick()
                 self._now = self._drive.advance(now), self._stamp()
                 if now - told_s >= self._odom_s - 0.5 * STEP_S:
                     told_s = now

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
+import time
 from collections import deque
 from dataclasses import dataclass, replace
 
@@ -15,6 +16,8 @@ from wiw_env_bridge.simulated_robot.faults import Faults
 
 STEP_S = 0.02
 """Longest piece of time that is integrated at once."""
+GAP_S = 0.1
+"""A world that is not advanced for longer stands still meanwhile."""
 AWAY_M = 0.05
 """Metres after which what it ran into no longer touches it."""
 
@@ -53,7 +56,7 @@ class DriveState:
     Attributes
     ----------
     at_s : float
-        ``time.monotonic()`` of this state.
+        Time of this state, of one steady clock.
     scene : int
         The apartment it is in; privileged.
     pose : Pose2
@@ -95,10 +98,35 @@ class _Command:
     turn_rad_s: float
 
 
+class WorldClock:
+    """Seconds of the base's own world: those of the steady clock, less what the computer starved.
+
+    What commands the base runs on the same computer. When that is starved a simulated base must not
+    roll on without it: that would be no robot's fault, but ours.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._lost_s, self._ticked_s = 0.0, time.monotonic()
+
+    def now(self) -> float:
+        """Return the time in this world; it never goes back."""
+        with self._lock:
+            return min(time.monotonic(), self._ticked_s + GAP_S) - self._lost_s
+
+    def tick(self) -> float:
+        """Say that the world is being advanced, and return its time."""
+        with self._lock:
+            now = time.monotonic()
+            self._lost_s += max(0.0, now - self._ticked_s - GAP_S)
+            self._ticked_s = now
+            return now - self._lost_s
+
+
 class Drive:
     """A disc with two driven wheels on the free floor; contact stops it, it never slides.
 
-    Every method from any thread; times are ``time.monotonic()`` and never go back.
+    Every method from any thread; times are of one steady clock and never go back.
 
     Parameters
     ----------

@@ -69,6 +69,11 @@ class Simulator:
             and not Path(sim.scene_dataset_config_file).is_file()
         ):
             raise FileNotFoundError(f"Dataset {sim.scene_dataset_config_file} does not exist")
+        if not any(agent.sensor_specifications for agent in config.agents):
+            raise RuntimeError(
+                "recomputeNavMesh: SimulatorConfiguration::createRenderer is false. Scene geometry"
+                " is required to recompute navmesh."
+            )
         self.config = config
         self._boxes = Boxes(sim.scene_id)
         self.pathfinder = PathFinder(self._boxes, config.agents[0].radius)

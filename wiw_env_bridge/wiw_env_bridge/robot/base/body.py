@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Mapping
@@ -19,8 +20,8 @@ from wiw_env_bridge.robot.gate import check_base_step, check_displacement, check
 from wiw_env_bridge.robot.link import RobotLink
 from wiw_env_bridge.robot.profile import RobotProfile
 
-CARRY_RAD = 0.05
-"""Largest error of heading that the next turn takes up; a larger one is not the motors'."""
+CARRY_RAD = 0.2
+"""Largest error of heading that later turns take up; a larger one is not the motors'."""
 
 
 class BaseBody:
@@ -65,13 +66,19 @@ class BaseBody:
         """Execute one primitive; see :class:`wiw_env_bridge.robot.body.Body`."""
         delta = NAVIGATION_DELTA[action.name]
         before = self.odometry.fresh().pose.yaw_rad
-        carried = self._left_rad if delta.x_m == 0.0 else 0.0
+        carried = self._carried(delta) if delta.x_m == 0.0 else 0.0
         outcome = self.move(replace(delta, yaw_rad=delta.yaw_rad + carried), halted)
         turned = wrap(self.odometry.fresh().pose.yaw_rad - before)
         left = self._left_rad + delta.yaw_rad - turned
         done = outcome.code is ErrorCode.OK and not (outcome.collided or outcome.stopped)
         self._left_rad = left if done and abs(left) <= CARRY_RAD else 0.0
         return outcome
+
+    def _carried(self, delta: Pose2) -> float:
+        """Return what this turn takes up of what is left over, within what the gate allows."""
+        most = max(0.0, self._profile.limits.step_rad - abs(delta.yaw_rad))
+        sign = math.copysign(1.0, delta.yaw_rad)
+        return sign * min(sign * self._left_rad, most)
 
     def move(self, delta: Pose2, halted: threading.Event) -> Outcome:
         """Drive straight or turn in place by any amount that the gate lets through."""
