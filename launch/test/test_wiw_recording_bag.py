@@ -12,7 +12,7 @@ from mcap_ros2.decoder import DecoderFactory
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.serialization import serialize_message
 from recording_of_fakes import PLANNER, recording
-from rosbags.rosbag2 import Reader
+from rosbags.rosbag2 import Reader, Writer
 from std_msgs.msg import String
 from typer.testing import CliRunner
 
@@ -69,6 +69,24 @@ def test_another_independent_reader_opens_it_as_a_rosbag2_folder(run: Path) -> N
         assert {c.digest[:7] for c in reader.connections} == {"RIHS01_"}
     assert counts[f"{PLANNER}/turn"] == len(turns)
     assert counts[f"{PLANNER}/episode"] == counts[f"{PLANNER}/result"] == 1
+
+
+def test_a_recording_in_sqlite_as_ros2_bag_may_make_it_replays_too(
+    run: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "sqlite"
+    with Reader(run) as reader, Writer(folder, version=9) as writer:
+        connections = {
+            c.topic: writer.add_connection(
+                c.topic, c.msgtype, msgdef=c.msgdef.data, rihs01=c.digest
+            )
+            for c in reader.connections
+        }
+        for connection, stamp_ns, data in reader.messages():
+            writer.write(connections[connection.topic], stamp_ns, data)
+    assert list(folder.glob("*.db3"))
+    result = CliRunner().invoke(app, ["replay", str(folder)])
+    assert result.exit_code == 0, result.output
 
 
 @pytest.mark.parametrize("kind", ["wiw_msgs/msg/Turn", "sensor_msgs/msg/Image", STRING])

@@ -72,7 +72,9 @@ def test_a_worker_that_dies_is_a_fault_and_its_episode_begins_again() -> None:
         assert log.said("attempt 2")
         assert same_view(before, again), "the same episode, from its start"
         list(environment.act(TURN))
-        assert environment.finish(1).status is not EpisodeStatus.ABORTED_FAULT
+        second = environment.finish(1)
+        assert second.status is not EpisodeStatus.ABORTED_FAULT
+        assert "attempt 2" in second.message, "the record tells of it"
         environment.reset("ignav", name)
         assert environment.attempt == 1
     finally:

@@ -55,9 +55,9 @@ def replay(
 ) -> None:
     """Take every recorded decision again, on the same observations, and compare.
 
-    No robot, simulator or ROS graph is needed, but with --planner. The same policy and world model must decide the
-    same: exit code 1 if they do not, or if the recording lacks a turn. With --explore another
-    policy or world model says what it would have decided.
+    No robot or simulator is needed, and without --planner no ROS graph. The same policy and world
+    model must decide the same: exit code 1 if they do not, or if the recording lacks a turn. With
+    --explore another policy or world model says what it would have decided.
     """
     from wiw.recording.replay import Replay
 

@@ -81,7 +81,9 @@ def _follow(planner: str, stream: Stream) -> None:
         live = Live(node, planner, stream, lambda text: console.print(text, markup=False))
         console.print(f"watching {planner}; Ctrl-C ends it")
         sys.stdout.flush()
-        asked.wait()
+        # Python runs its signal handlers in this thread, which must wake to do so.
+        while not asked.wait(0.1):
+            pass
         live.close()
     finally:
         node.destroy_node()

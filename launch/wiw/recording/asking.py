@@ -68,7 +68,11 @@ class AskedPlanner:
         handle = wait(self._decide.send_goal_async(goal), until, silent)
         if not handle.accepted:
             raise WiwError(ErrorCode.GOAL_REJECTED, f"'{self._planner}' refused the question.")
-        reply = wait(handle.get_result_async(), until, silent).result
+        try:
+            reply = wait(handle.get_result_async(), until, silent).result
+        except BaseException:
+            handle.cancel_goal_async()
+            raise
         if reply.code != ErrorCode.OK:
             raise WiwError(ErrorCode(reply.code), reply.message)
         return convert.decision_from_msg(reply.decision)

@@ -8,7 +8,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from wiw_core.decisions import EpisodeResult, EpisodeStatus, Transition, episode_status
@@ -214,8 +214,8 @@ class RemoteEnvironment:
             self._open = None
             return self._given_up(opened, error, decisions, answer, confidence, fault, message)
         self._open, self._deaths = None, 0
-        self._attempts.pop((result.task, result.episode_id), None)
-        return result
+        lost = self._attempts.pop((result.task, result.episode_id), 0)
+        return _told(result, lost + 1) if lost else result
 
     def hold(self) -> None:
         """Stop all motion now; from any thread."""
@@ -387,15 +387,14 @@ class RemoteEnvironment:
         code = dead.code if fault is ErrorCode.OK else fault
         status = episode_status(False, code, truncated=False)
         attempts = self._attempts.get((opened.episode.task, opened.episode.id), 1)
-        told = message or dead.message
-        return EpisodeResult(
+        result = EpisodeResult(
             task=opened.episode.task,
             episode_id=opened.episode.id,
             seed=opened.episode.seed,
             status=status if status is not EpisodeStatus.FAILURE else EpisodeStatus.ABORTED_FAULT,
             success=False,
             code=code,
-            message=f"{told} (attempt {attempts})",
+            message=message or dead.message,
             decisions=decisions,
             actions=opened.actions,
             collisions=opened.collisions,
@@ -404,6 +403,7 @@ class RemoteEnvironment:
             confidence=confidence,
             failures=opened.failures,
         )
+        return _told(result, attempts)
 
     def _say(self, line: str) -> None:
         self._log(f"[{self.name} worker {self.pid}] {line}")
@@ -411,6 +411,11 @@ class RemoteEnvironment:
 
 def _nothing(reply: Fields) -> None:
     """Read nothing: that there is a reply is all."""
+
+
+def _told(result: EpisodeResult, attempt: int) -> EpisodeResult:
+    """Return the result with the number of its attempt, for the record."""
+    return replace(result, message=f"{result.message} (attempt {attempt})".strip())
 
 
 def _begun(reply: Fields) -> tuple[Episode, Observation, bool]:
