@@ -25,6 +25,8 @@ LOOKS_S = 3 * PLAN_S
 """For what takes three pictures to notice, each after a plan."""
 WATCHDOG_S = 0.55
 """For a stream of commands that just ends: the base's own watchdog, and a message on its way."""
+MENDED_S = 0.5
+"""Until the newest message of every stream is a good one again: a start on a bad one is refused."""
 FROZEN_S = 2.5
 """Longest time for which a process is frozen: nobody can ask anything of it meanwhile."""
 
@@ -88,9 +90,14 @@ def _inject(
         value = float(rng.uniform(low, high)) if high else low
         lasting = float(rng.uniform(0.3, 4.0)) if rng.random() < 0.5 else 0.0
         graph.inject(fault, value, lasting)
-        return Struck(lasting or value, lambda: graph.inject(""))
+        return Struck(lasting or value, lambda: _mend(graph))
 
     return strike
+
+
+def _mend(graph: RobotGraph) -> None:
+    graph.inject("")
+    time.sleep(MENDED_S)
 
 
 def _cancel(graph: RobotGraph, episode: Episode, rng: np.random.Generator) -> Struck:

@@ -82,20 +82,20 @@ class WorkerProcess:
         self._lines: deque[str] = deque(maxlen=_LAST_LINES)
         self._links: dict[str, Link] = {}
         token = secrets.token_hex(32)
+        deadline = time.monotonic() + start_s
         folder = _private_folder()
         try:
-            listener = _listen(folder)
-            with contextlib.closing(listener):
+            with contextlib.closing(_listen(folder)) as listener:
                 self._process = _spawn(
                     python or sys.executable, folder, token, _variables(path, variables)
                 )
                 self._ear = threading.Thread(target=self._pump, daemon=True, name="worker-log")
                 self._ear.start()
-                self._accept(listener, token, time.monotonic() + start_s)
-        except BaseException:
-            if hasattr(self, "_process"):
-                self.kill()
-            raise
+                try:
+                    self._accept(listener, token, deadline)
+                except BaseException:
+                    self.kill()
+                    raise
         finally:
             shutil.rmtree(folder, ignore_errors=True)  # from now on nobody else can connect
 
