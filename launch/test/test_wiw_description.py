@@ -78,6 +78,7 @@ def test_launch_file_declares_exactly_the_described_arguments(launch_file):
         {"wm": "copy", "namespace": "robot1", "use_sim_time": "true", "autostart": "false"},
         {"rollout_servers": "gpu1/wm_node/rollout, gpu2/wm_node/rollout"},
         {"simulate": "base", "namespace": "robot2"},
+        {"env": "tabletop", "env_params": "image_size=128, centroids=false"},
         {"env": "robot", "robot": "mine.yaml", "wm": "none"},
     ],
 )
@@ -127,6 +128,12 @@ def test_without_a_bridge_the_planner_only_advises():
     assert nodes == {"simulated_robot", "wm_node", "planner_node"}
     with pytest.raises(WiwError, match="no episodes"):
         description.graph({"env": "none", "episodes": "1"})
+
+
+def test_an_environment_is_told_its_own_parameters():
+    nodes = {n.name: n for n in description.graph({"env_params": "front_size=64,views=front"})}
+    told = nodes["env_bridge"].parameters["environment_parameters"]
+    assert told == ["front_size=64", "views=front"]
 
 
 def test_a_real_robot_needs_its_profile_and_no_simulated_one():

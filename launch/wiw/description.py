@@ -105,6 +105,12 @@ def arguments() -> tuple[Argument, ...]:
             SIMULATED_KINDS,
         ),
         Argument(
+            "env_params",
+            "",
+            "The environment's own parameters, key=value with commas between them; for values with"
+            " commas take params_file.",
+        ),
+        Argument(
             "wm",
             "warp",
             "World model; 'oracle' clones the simulator, 'none' plans without imagination.",
@@ -305,10 +311,12 @@ def _bridge(chosen: Mapping[str, str], common: Mapping[str, Any]) -> list[NodeSp
         )
     if environment == NO_BRIDGE:
         return []
+    parameters = _list(chosen["env_params"])
     told: dict[str, Any] = {"environment": environment}
     if environment == ROBOT:
-        told["environment_parameters"] = robot_parameters(profile, simulate)
+        parameters = [*robot_parameters(profile, simulate), *parameters]
         told["allow_unattended"] = False
+    told.update(_unless_empty(environment_parameters=parameters))
     return [
         NodeSpec(
             BRIDGE,
