@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from robot_graph import Episode, RobotGraph
+from robot_graph import Episode, NeverDrove, RobotGraph
 from strikes import STRIKES, Struck
 
 from wiw_core.errors import ErrorCode, describe
@@ -53,15 +53,20 @@ class Nemesis:
         self._names = tuple(names) or tuple(STRIKES)
         self._graph: RobotGraph | None = None
         self._orphan: Episode | None = None
+        self._idle = False
 
     def close(self) -> None:
         """End the graph."""
         if self._graph is not None:
             self._graph.close()
-            self._graph = None
+            self._graph = self._orphan = None
 
     def episode(self, number: int) -> Row:
-        """Run one episode, strike it, and return what happened; never raises for a fault."""
+        """Run one episode, strike it, and return what happened; never raises for a fault.
+
+        An episode may refuse to begin, with a code and a sentence; the one after it may not. The
+        promise that the robot works again is "R".
+        """
         rng = np.random.default_rng([self._seed, number])
         name = self._names[int(rng.integers(len(self._names)))]
         delay_s = float(rng.uniform(0.0, LATEST_S))
@@ -72,12 +77,18 @@ class Nemesis:
             "delay_s": round(delay_s, 3),
             "load": round(os.getloadavg()[0], 2),
         }
-        start = time.monotonic()
+        start, idle = time.monotonic(), self._idle
+        self._idle = False
         try:
             self._run(row, name, delay_s, rng)
-        except AssertionError as error:
-            row["violations"] = [["R", f"the graph does not work any more: {error}"]]
-            self.close()
+        except NeverDrove as error:
+            self._idle = True
+            row["code"], row["why"] = describe(error.ended.code), error.ended.message
+            self._bury_orphan()
+            row["violations"] = self._found()
+            if idle:
+                row["violations"] += [["R", f"two episodes in a row: {error}"]]
+                self.close()
         except Exception as error:  # noqa: BLE001 - a broken promise whatever it is; the run goes on
             row["violations"] = [["R", f"{type(error).__name__}: {error}"]]
             self.close()
@@ -101,11 +112,15 @@ class Nemesis:
         row["code"], row["hold_s"] = self._outcome(graph, episode, struck, fault, kind.hold_s)
         struck.heal()
         # An orphan is closed when the next episode begins: until then its trace is kept.
-        found = [] if self._orphan is not None else graph.watcher.violations()
         row["stalls_s"] = round(graph.watcher.stalls_s(fault.t), 3)
-        row["violations"] = [[v.rule, v.sentence] for v in found]
-        if self._orphan is None:
-            graph.watcher.forget()
+        row["violations"] = [] if self._orphan is not None else self._found()
+
+    def _found(self) -> list[list[str]]:
+        """Return the broken promises, and begin a new trace."""
+        assert self._graph is not None
+        found = self._graph.watcher.violations()
+        self._graph.watcher.forget()
+        return [[v.rule, v.sentence] for v in found]
 
     def _outcome(
         self, graph: RobotGraph, episode: Episode, struck: Struck, fault: Any, hold_s: float
@@ -143,6 +158,7 @@ def summary(rows: Sequence[Row]) -> Row:
     found = [v for row in rows for v in row["violations"]]
     return {
         "episodes": len(rows),
+        "struck": sum("hold_s" in row for row in rows),
         "struck_in_motion": sum(bool(row.get("moving")) for row in rows),
         "violations": dict(Counter(rule for rule, _ in found)),
         "strikes": strikes,

@@ -11,12 +11,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from robot_graph import TTL_S, Episode, RobotGraph
+from robot_graph import SILENCE_S, TTL_S, Episode, RobotGraph
 
 from wiw_msgs.action import RunEpisode
 
-STREAM_S = 1.0 + TTL_S
-"""For what is wrong with a stream of the robot's: it is stale after 1 s at the latest."""
+STREAM_S = SILENCE_S + TTL_S
+"""For what is wrong with a stream of the robot's."""
 ACTION_S = RobotGraph.action_s + TTL_S
 """For the end of the bridge itself: the robot finishes the one action that it was given."""
 PLAN_S = 2 * ACTION_S

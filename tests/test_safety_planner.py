@@ -8,11 +8,13 @@ from __future__ import annotations
 import signal
 
 import pytest
-from robot_graph import TTL_S, RobotGraph
+from robot_graph import EPISODES, TTL_S, RobotGraph
 
 from wiw_core.decisions import EpisodeStatus
 from wiw_core.errors import ErrorCode
-from wiw_msgs.action import RunEpisode
+from wiw_msgs.action import ExecutePlan, RunEpisode
+from wiw_msgs.msg import Action, Plan
+from wiw_msgs.srv import ResetEpisode
 
 pytestmark = pytest.mark.system
 
@@ -108,6 +110,29 @@ def test_a_second_episode_is_refused_and_does_not_disturb_the_first(robot: Robot
     assert refused.code == ErrorCode.BUSY and refused.message
     assert robot.watcher.moving or robot.watcher.newest_s < 2.0
     assert episode.end().code == ErrorCode.OK
+    assert robot.works()
+
+
+def test_an_episode_may_begin_while_the_motion_of_another_is_being_stopped(
+    robot: RobotGraph,
+) -> None:
+    """16: what ends the old motion must not end the new episode."""
+    plan = Plan(actions=[Action(name="turn_left")] * 4)
+    for generation in (1, 2, 3):
+        request = ResetEpisode.Request(
+            task="ignav", episode_id=EPISODES[generation % 2], generation=generation
+        )
+        reply = robot.probe.call(ResetEpisode, "/env_bridge/reset_episode", request)
+        assert reply.code == ErrorCode.OK, f"{reply.code}: {reply.message}"
+        goal = ExecutePlan.Goal(
+            episode_id=request.episode_id, plan=plan, prefix_length=4, generation=generation
+        )
+        over = robot.probe.send(ExecutePlan, "/env_bridge/execute_plan", goal).get_result_async()
+        robot.probe.until(
+            lambda over=over: robot.watcher.moving or over.done(), 20.0, "the robot turns"
+        )
+        assert not over.done(), over.result()
+    robot.watcher.forget()  # these were commanded by hand, outside the planner's episodes
     assert robot.works()
 
 

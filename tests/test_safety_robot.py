@@ -7,15 +7,15 @@ with another episode that drives.
 from __future__ import annotations
 
 import pytest
-from robot_graph import TTL_S, RobotGraph
+from robot_graph import SILENCE_S, TTL_S, RobotGraph
 
 from wiw_core.decisions import EpisodeStatus
 from wiw_core.errors import ErrorCode
 
 pytestmark = pytest.mark.system
 
-STREAM_S = 1.0 + TTL_S
-"""For a stream of the robot's that falls silent or turns bad: stale after 1 s at the latest."""
+STREAM_S = SILENCE_S + TTL_S
+"""For a stream of the robot's that falls silent or turns bad."""
 
 STREAMS = {
     "camera_off": (0.0, ErrorCode.STALE_OBSERVATION),  # 12

@@ -183,6 +183,8 @@ class EnvBridge(ManagedNode):
     def _reset_episode(self, request: Any, response: Any) -> None:
         session = self._ready()
         self._interrupt(WiwError(ErrorCode.STALE_GENERATION, "Another episode was begun."))
+        if self._motion is not None:
+            self._motion.wait_still()  # what still holds the old motion would hold the new reset
         episode, observation, done = session.reset(
             request.task, request.episode_id, request.generation, self._supervision.forbidden
         )

@@ -17,6 +17,8 @@ _LOW_M, _HIGH_M = TABLE_M - 0.003, 0.93
 """Heights between which things stand."""
 _HAND_RADIUS_M, _TIP_M = 0.13, 0.02
 """So far around the tool, and so far above it, everything is hand and arm."""
+_TOP_M, _SAME_AXIS_M = 0.012, 0.03
+"""So thick is the top of a thing; things that stand nearer than this share an axis."""
 _FEWEST_PIXELS = 12
 _EDGE_PERCENT = 2.0
 
@@ -25,8 +27,8 @@ def objects_seen(now: Observation) -> list[Array]:
     """Return the middles (3,) in metres of the things on the table, in order of y.
 
     Each patch of one strong colour is a thing, and so is one pale patch; wood and grey are table
-    and arm. A thing's middle is that of the box around the surface that is seen, so that of a thing
-    half hidden is off.
+    and arm. A thing's middle is in line with that of its top, and half way up the surface that is
+    seen, so that of a thing half hidden is off.
 
     Raises
     ------
@@ -46,8 +48,8 @@ def objects_seen(now: Observation) -> list[Array]:
     stands &= ~_hand(points, now.tool_pose)
     masks = [coloured(image, colour) for colour in hues(image, camera)]
     masks.append(np.asarray(whiteness(image) > 0.5))
-    middles = (_middle(points, mask & stands) for mask in masks)
-    return sorted((m for m in middles if m is not None), key=lambda m: (float(m[1]), float(m[0])))
+    middles = [m for mask in masks if (m := _middle(points, mask & stands)) is not None]
+    return sorted(_aligned(middles), key=lambda m: (float(m[1]), float(m[0])))
 
 
 def _measures(view: View) -> bool:
@@ -83,5 +85,23 @@ def _middle(points: Array, mask: Mask) -> Array | None:
     if stats[largest, cv2.CC_STAT_AREA] < _FEWEST_PIXELS:
         return None
     patch = points[labels == largest]
+    low, high = _box(patch)
+    # The far side of a thing is hidden by itself, its top hardly ever is.
+    top_low, top_high = _box(patch[patch[:, 2] > high[2] - _TOP_M])
+    middle = (low + high) / 2.0
+    middle[:2] = (top_low[:2] + top_high[:2]) / 2.0
+    return np.asarray(middle, np.float64)
+
+
+def _box(patch: Array) -> tuple[Array, Array]:
     low, high = np.percentile(patch, (_EDGE_PERCENT, 100.0 - _EDGE_PERCENT), axis=0)
-    return np.asarray((low + high) / 2.0, np.float64)
+    return low, high
+
+
+def _aligned(middles: list[Array]) -> list[Array]:
+    """Let what stands in another thing, or on it, lend it its place: the upper one hides less."""
+    aligned = [middle.copy() for middle in middles]
+    for middle in aligned:
+        near = [m for m in middles if float(np.hypot(*(m - middle)[:2])) < _SAME_AXIS_M]
+        middle[:2] = max(near, key=lambda m: float(m[2]))[:2]
+    return aligned
