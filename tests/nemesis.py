@@ -144,11 +144,15 @@ class Nemesis:
 
 
 def summary(rows: Sequence[Row]) -> Row:
-    """Return counts, codes and the times to hold of every kind of strike."""
+    """Return counts, codes and the times to hold of every kind of strike.
+
+    Times to hold are of episodes that the strike has ended, and that it met in motion.
+    """
     strikes: dict[str, Any] = {}
     for name in sorted({row["strike"] for row in rows}):
         of_kind = [row for row in rows if row["strike"] == name]
-        holds = [row["hold_s"] for row in of_kind if row.get("moving") and "hold_s" in row]
+        ended = [r for r in of_kind if "hold_s" in r and r["code"] != describe(ErrorCode.OK)]
+        holds = [row["hold_s"] for row in ended if row["moving"]]
         strikes[name] = {
             "episodes": len(of_kind),
             "codes": dict(Counter(row.get("code", "none") for row in of_kind)),

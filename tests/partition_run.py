@@ -53,8 +53,8 @@ def without_planner(graph: RobotGraph, network: Network) -> dict[str, Any]:
     planner = graph.nodes["planner_node"]
     episode = graph.driving()
     said, lost = len(planner.output), f"{int(ErrorCode.ACTION_SERVER_LOST)} "
-    fault = graph.watcher.fault("network cut: planner", TTL_S)
     network.cut("planner")
+    fault = graph.watcher.fault("network cut: planner", TTL_S)  # by now it surely is
     try:
         held = episode.abandoned(fault)
         graph.probe.until(lambda: lost in planner.output[said:], 20.0, "the planner finds out")

@@ -22,7 +22,7 @@ ACTION_S = RobotGraph.action_s + TTL_S
 PLAN_S = 2 * ACTION_S
 """For what the motion under way does not need: the plan of two actions may be finished."""
 LOOKS_S = 3 * PLAN_S
-"""For what takes three pictures to notice, each after a plan."""
+"""For what takes three pictures, or three failures, to notice, each after a plan."""
 WATCHDOG_S = 0.55
 """For a stream of commands that just ends: the base's own watchdog, and a message on its way."""
 MENDED_S = 0.5
@@ -150,6 +150,6 @@ STRIKES: dict[str, Strike] = {
     "vanish_servers": Strike(STREAM_S, _inject("vanish_servers")),
     "crash_servers": Strike(STREAM_S, _inject("vanish_servers", 1.0)),
     "slow": Strike(PLAN_S, _inject("slow", 0.5, 4.0)),
-    "ignore_commands": Strike(PLAN_S, _inject("ignore_commands")),
+    "ignore_commands": Strike(LOOKS_S, _inject("ignore_commands")),
 }
 """Every strike by name, in the order that the generator draws from."""

@@ -15,7 +15,8 @@ from robot_graph import TTL_S, RobotGraph
 from wiw_ros.testing import own_domain
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(240)]
-SEED = 6
+SEED = 35
+"""Its strikes: a planner killed, a bridge restarted, a second goal, odometry that is NaN."""
 
 
 @pytest.fixture(scope="module")

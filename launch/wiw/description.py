@@ -157,9 +157,12 @@ def graph(values: Mapping[str, str]) -> list[NodeSpec]:
     needs_node = wm not in BUILT_IN_MODELS and (not servers or WM_SERVER in servers)
     if not servers:
         servers = {"none": [], "oracle": [ORACLE_SERVER]}.get(wm, [WM_SERVER])
+    episodes = _count("episodes", chosen["episodes"])
     common = {
         "autostart": chosen["autostart"] == "true",
         "use_sim_time": chosen["use_sim_time"] == "true",
+        # Whoever waits for episodes is told at once that a node cannot start; else it is mended.
+        "exit_on_failure": episodes > 0,
     }
     nodes = _bridge(chosen, common)
     if needs_node:
@@ -185,7 +188,6 @@ def graph(values: Mapping[str, str]) -> list[NodeSpec]:
     )
     if chosen["simulate"]:
         nodes.insert(0, simulated_robot(chosen["simulate"], common["use_sim_time"]))
-    episodes = _count("episodes", chosen["episodes"])
     if episodes and chosen["env"] == NO_BRIDGE:
         raise WiwError(ErrorCode.BAD_PARAMETER, "Without a bridge there are no episodes to run.")
     if episodes:
@@ -196,6 +198,7 @@ def graph(values: Mapping[str, str]) -> list[NodeSpec]:
             "seed": _count("seed", chosen["seed"]),
             "planner": PLANNER,
             "bridge": BRIDGE,
+            **_unless_empty(also=[WM_NODE] if needs_node else []),
         }
         nodes.append(NodeSpec(RUNNER, "wiw", "wiw_run", "wiw.runner", parameters, required=True))
     return nodes

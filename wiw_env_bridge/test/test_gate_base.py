@@ -10,7 +10,13 @@ from hypothesis import strategies as st
 
 from wiw_core.errors import ErrorCode, WiwError
 from wiw_core.geometry import Pose2
-from wiw_env_bridge.robot.gate import Limits, check_base_step, check_displacement, check_twist
+from wiw_env_bridge.robot.gate import (
+    Limits,
+    check_base_step,
+    check_displacement,
+    check_speed_seen,
+    check_twist,
+)
 
 LIMITS = Limits()
 ANY = st.floats(allow_nan=True, allow_infinity=True, width=64)
@@ -48,6 +54,14 @@ def test_a_velocity_passes_exactly_when_it_is_finite_and_within_limits(v, w):
         and abs(w) <= LIMITS.turn_rad_s
     )
     assert passes_gate(check_twist, v, w, LIMITS) == allowed
+
+
+def test_a_base_that_turns_faster_than_its_limit_is_noticed_whoever_turns_it():
+    check_speed_seen(1.2 * LIMITS.speed_m_s, -1.2 * LIMITS.turn_rad_s, LIMITS)
+    for v, w in ((1.5 * LIMITS.speed_m_s, 0.0), (0.0, -1.5), (math.nan, 0.0), (0.0, math.inf)):
+        assert not passes_gate(check_speed_seen, v, w, LIMITS)
+    with pytest.raises(WiwError, match="max_rotational_vel"):
+        check_speed_seen(0.0, 1.3, Limits(turn_rad_s=0.5))
 
 
 def test_the_primitives_of_the_paper_pass_and_the_same_in_degrees_do_not():

@@ -16,7 +16,12 @@ from wiw_env_bridge.robot.base.nav2 import Nav2Mover
 from wiw_env_bridge.robot.base.odometry import OdometryPort, Reading
 from wiw_env_bridge.robot.base.velocity import VelocityMover
 from wiw_env_bridge.robot.body import BodyState, Outcome
-from wiw_env_bridge.robot.gate import check_base_step, check_displacement, check_twist
+from wiw_env_bridge.robot.gate import (
+    check_base_step,
+    check_displacement,
+    check_speed_seen,
+    check_twist,
+)
 from wiw_env_bridge.robot.link import RobotLink
 from wiw_env_bridge.robot.profile import RobotProfile
 
@@ -36,6 +41,7 @@ class BaseBody:
         self.odometry = OdometryPort(link, profile)
         self._mover: Mover | None = None
         self._left_rad = 0.0
+        link.watch(self._check_speed)
 
     @property
     def actions(self) -> Mapping[str, ActionSpec]:
@@ -150,6 +156,11 @@ class BaseBody:
         check_twist(base.speed_m_s, base.turn_rad_s, limits)
         self._link.check_alive()
         self.odometry.fresh()
+
+    def _check_speed(self) -> None:
+        reading = self.odometry.newest()
+        if reading is not None:  # its absence is noticed by its age
+            check_speed_seen(reading.forward_m_s, reading.turn_rad_s, self._profile.limits)
 
     def _come_to_rest(self) -> Reading:
         wait_s = self._profile.timing.cancel_s

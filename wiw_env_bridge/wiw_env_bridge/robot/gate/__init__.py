@@ -13,7 +13,12 @@ from wiw_env_bridge.robot.gate.arm import (
     check_tool_target,
     check_trajectory,
 )
-from wiw_env_bridge.robot.gate.base import check_base_step, check_displacement, check_twist
+from wiw_env_bridge.robot.gate.base import (
+    check_base_step,
+    check_displacement,
+    check_speed_seen,
+    check_twist,
+)
 from wiw_env_bridge.robot.gate.inputs import Input, check_fresh, check_reading
 from wiw_env_bridge.robot.gate.limits import Limits
 from wiw_env_bridge.robot.gate.memory import Failures, FrozenCameras
@@ -30,6 +35,7 @@ __all__ = [
     "check_fresh",
     "check_joints_read",
     "check_reading",
+    "check_speed_seen",
     "check_start",
     "check_tool_displacement",
     "check_tool_target",

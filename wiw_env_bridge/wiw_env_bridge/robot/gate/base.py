@@ -9,6 +9,9 @@ from wiw_core.geometry import Pose2
 from wiw_env_bridge.robot.gate.limits import Limits
 from wiw_env_bridge.robot.gate.numbers import require_within
 
+SPEED_SHARE, SPEED_NOISE = 1.25, 0.05
+"""A speed that is seen may exceed its limit by this share, and this much (m/s, rad/s)."""
+
 
 def check_base_step(dx_m: float, dyaw_rad: float, limits: Limits) -> None:
     """Raise ``ACTION_OUT_OF_LIMITS`` unless one action's drive and turn are small enough."""
@@ -26,6 +29,25 @@ def check_twist(v_m_s: float, w_rad_s: float, limits: Limits) -> None:
     """Raise ``ACTION_OUT_OF_LIMITS`` unless a velocity is finite and slow enough."""
     require_within("The base is told to drive at", v_m_s, limits.speed_m_s, "m/s")
     require_within("The base is told to turn at", w_rad_s, limits.turn_rad_s, "rad/s")
+
+
+def check_speed_seen(v_m_s: float, w_rad_s: float, limits: Limits) -> None:
+    """Raise ``DISPLACEMENT_MISMATCH`` if a base moves faster than its limits, whoever drives it.
+
+    Nav2's Spin takes no speed: only its own parameters, and this, keep a turn within the limits.
+    Wheels and odometry may be off by :data:`SPEED_SHARE`.
+    """
+    for what, seen, limit, unit in (
+        ("drives", v_m_s, limits.speed_m_s, "m/s"),
+        ("turns", w_rad_s, limits.turn_rad_s, "rad/s"),
+    ):
+        if not abs(seen) <= SPEED_SHARE * limit + SPEED_NOISE:  # also refuses NaN
+            raise WiwError(
+                ErrorCode.DISPLACEMENT_MISMATCH,
+                f"The base {what} at {seen:.2f} {unit} by its odometry; the limit is {limit:g}.",
+                "With Nav2, set the behavior_server's max_rotational_vel; else mend units or"
+                " limits.",
+            )
 
 
 def check_displacement(commanded: Pose2, observed: Pose2, collided: bool, limits: Limits) -> None:
