@@ -112,3 +112,25 @@ def test_a_dry_run_passes_the_robots_own_gate_and_sends_nothing(
     answer = probe.result(sent(probe, episode, "forward", "turn_left")).result
     assert answer.code == 1036 and not answer.executed.actions
     assert len(commands) == count
+
+
+def test_a_look_around_at_the_start_waits_for_approval_too(
+    robot: Any, bridge: NodeProcess, tmp_path: Path
+) -> None:
+    probe, commands, path = robot
+    profile = yaml.safe_load(path.read_text())
+    del profile["cameras"]["panorama"]
+    turning = tmp_path / "turning.yaml"
+    turning.write_text(yaml.safe_dump({**profile, "panorama": {"turning": "front"}}))
+    assert probe.change("env_bridge", "deactivate") and probe.change("env_bridge", "cleanup")
+    told = {
+        "environment_parameters": [f"profile={turning}"],
+        "require_approval": True,
+        "approval_s": 1.0,
+        "dry_run": False,
+    }
+    assert probe.set("env_bridge", **told) == [""] * len(told)
+    assert probe.change("env_bridge", "configure") and probe.change("env_bridge", "activate")
+    count = len(commands)
+    assert placed(probe)[1] == 1034
+    assert not any(moves(m) for _, m in commands[count:])

@@ -185,6 +185,7 @@ class EnvBridge(ManagedNode):
         self._interrupt(WiwError(ErrorCode.STALE_GENERATION, "Another episode was begun."))
         if self._motion is not None:
             self._motion.wait_still()  # what still holds the old motion would hold the new reset
+        self._supervision.admit_looking(request.episode_id)
         episode, observation, done = session.reset(
             request.task, request.episode_id, request.generation, self._supervision.forbidden
         )

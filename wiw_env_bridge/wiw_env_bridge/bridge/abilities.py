@@ -37,10 +37,13 @@ class Physical(Protocol):
         The resolved name of the robot's first command interface, such as ``/cmd_vel``.
     still_only : bool
         Set by the bridge: nothing may move, also not to look around; what would raises ``DRY_RUN``.
+    looking : Plan
+        What it moves to look around when an episode begins; no actions: nothing.
     """
 
     robot: str
     still_only: bool
+    looking: Plan
 
 
 @runtime_checkable

@@ -146,6 +146,21 @@ class Supervision:
         if ask:
             self._approval.wait(plan, episode_id, holder, self._values["approval_s"], gone)
 
+    def admit_looking(self, episode_id: str) -> None:
+        """Return once an episode may begin that begins with a look around.
+
+        Raises
+        ------
+        WiwError
+            ``NOT_APPROVED``, or why nothing may move.
+        """
+        environment, ask = self._environment, self._values["require_approval"]
+        if not (ask and isinstance(environment, Physical) and environment.looking.actions):
+            return
+        if not self._values["dry_run"]:
+            wait_s = self._values["approval_s"]
+            self._approval.wait(environment.looking, episode_id, "", wait_s, self.forbidden)
+
     def _jumped(self, why: WiwError) -> None:
         if isinstance(self._environment, ClockAware):
             self._environment.time_jumped()

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from rclpy.node import Node
 
 from wiw_core.arm import target_of
+from wiw_core.cameras.panorama import TURNS_PER_CIRCLE
 from wiw_core.decisions import EpisodeResult, Transition
 from wiw_core.errors import ErrorCode, WiwError
 from wiw_core.geometry import Pose2, wrap
@@ -67,6 +68,12 @@ class RobotEnvironment:
         p = self.profile
         name = p.base.cmd_vel if p.kind == "base" else p.arm.trajectory_action
         return str(self._made().link.node.resolve_topic_name(name))
+
+    @property
+    def looking(self) -> Plan:
+        """What it moves to look around when an episode begins: a full turn, or nothing."""
+        turns = TURNS_PER_CIRCLE if self.profile.panorama.turning else 0
+        return Plan((Action("turn_left"),) * turns, "look around")
 
     @property
     def parts(self) -> Parts:

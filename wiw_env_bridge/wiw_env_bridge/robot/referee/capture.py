@@ -58,7 +58,11 @@ def take_goal(
     file = profile.folder / profile.referee.episodes
     photo = file.parent / PHOTOS / f"{name}.png"
     if photo.exists():
-        raise WiwError(ErrorCode.BAD_PARAMETER, f"There is a photo '{photo}' already.", "Rename.")
+        raise WiwError(
+            ErrorCode.BAD_PARAMETER,
+            f"There is a photo '{photo}' already.",
+            f"Take another name; or remove it, and '{name}' in '{file}', to take it anew.",
+        )
     known = load_episodes(file) if file.exists() else None
     wanted = "map" if profile.frames.map else "odom"
     frame = known.frame if known else wanted
