@@ -45,7 +45,12 @@ def profile(folder: Path, **sections: Mapping[str, Any]) -> Path:
     given = yaml.safe_load((FOLDER / "simulated_base.yaml").read_text())
     quick: dict[str, dict[str, Any]] = {
         "base": {"speed_m_s": SPEED_M_S, "turn_rad_s": TURN_RAD_S},
-        "timing": {"settle_s": 0.15, "reacquire_s": 0.5, "silence_s": SILENCE_S},
+        "timing": {
+            "settle_s": 0.15,
+            "reacquire_s": 0.5,
+            "image_age_s": SILENCE_S,
+            "silence_s": SILENCE_S,
+        },
     }
     for section, values in (*quick.items(), *sections.items()):
         given[section] = {**given.get(section, {}), **values}

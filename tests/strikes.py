@@ -23,8 +23,8 @@ PLAN_S = 2 * ACTION_S
 """For what the motion under way does not need: the plan of two actions may be finished."""
 LOOKS_S = 3 * PLAN_S
 """For what takes three pictures, or three failures, to notice, each after a plan."""
-WATCHDOG_S = 0.55
-"""For a stream of commands that just ends: the base's own watchdog, and a message on its way."""
+GONE_S = 0.75
+"""For the end of the robot itself: a bridge may command until odometry is stale, after 0.5 s."""
 MENDED_S = 0.5
 """Until the newest message of every stream is a good one again: a start on a bad one is refused."""
 FROZEN_S = 2.5
@@ -122,7 +122,7 @@ STRIKES: dict[str, Strike] = {
     "kill_planner": Strike(TTL_S, _kill("planner_node")),
     "kill_bridge": Strike(ACTION_S, _kill("env_bridge")),
     "kill_model": Strike(PLAN_S, _kill("wm_node")),
-    "kill_robot": Strike(WATCHDOG_S, _kill("simulated_robot")),
+    "kill_robot": Strike(GONE_S, _kill("simulated_robot")),
     "freeze_planner": Strike(TTL_S, _freeze("planner_node")),
     "freeze_bridge": Strike(FROZEN_S + TTL_S, _freeze("env_bridge")),
     "freeze_model": Strike(PLAN_S, _freeze("wm_node")),
@@ -130,7 +130,7 @@ STRIKES: dict[str, Strike] = {
     "end_planner": Strike(TTL_S, _end("planner_node")),
     "end_bridge": Strike(TTL_S, _end("env_bridge")),
     "end_model": Strike(PLAN_S, _end("wm_node")),
-    "end_robot": Strike(TTL_S, _end("simulated_robot")),
+    "end_robot": Strike(GONE_S, _end("simulated_robot")),
     "camera_off": Strike(STREAM_S, _inject("camera_off")),
     "stale_camera": Strike(STREAM_S, _inject("stale_camera")),
     "delayed_camera": Strike(STREAM_S, _inject("delayed_camera", 0.1, 3.0)),

@@ -148,8 +148,9 @@ def test_robot_holds_when_the_bridge_is_deactivated(robot: RobotGraph) -> None:
     assert robot.works()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("name", ["planner_node", "env_bridge"])
+@pytest.mark.parametrize(
+    ("name", "number"), [("planner_node", signal.SIGINT), ("env_bridge", signal.SIGTERM)]
+)
 def test_a_signal_in_motion_holds_first_then_ends_with_zero(
     robot: RobotGraph, name: str, number: int
 ) -> None:

@@ -19,7 +19,7 @@ from wiw_ros.testing import own_domain
 pytestmark = pytest.mark.system
 WATCHDOG_S = 0.5
 """Of the simulated base; and so is that of diff_drive_controller."""
-ODOMETRY_S = 0.3
+ODOMETRY_S = 0.5
 """Odometry that is older is stale: ``base.odom_age_s``."""
 ROLL_S = 0.3
 """From zero speed commanded to zero speed: latency, and braking from 0.25 m/s."""

@@ -29,7 +29,7 @@ LISTEN_S = 1.0
 """Seconds a bridge listens for another holder before it takes a robot."""
 FRESH_S = 1.0
 """A holder that has been silent for longer is gone."""
-TIE_S = 1.0
+TIE_S = 0.25
 """Two leases nearer in age than messages may be late are told apart by chance."""
 
 
