@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib
 import os
 import shutil
@@ -114,11 +113,11 @@ def _shared_memory() -> Finding:
 
 
 def _stale_segments() -> Finding:
-    segments = [path for path in SHM.glob("fastrtps_*") if not path.name.endswith("_el")]
-    mapped = _mapped_files()
-    stale = [path for path in segments if str(path) not in mapped]
+    from wiw_ros.transport import segments, stale_segments
+
+    stale = stale_segments(SHM)
     if not stale:
-        return Finding("stale DDS segments", Grade.OK, f"{len(segments)} in use, none stale")
+        return Finding("stale DDS segments", Grade.OK, f"{len(segments(SHM))} in use, none stale")
     size_mb = sum(path.stat().st_size for path in stale) / 2**20
     advice = f"Left by killed nodes; with no node running: rm {SHM}/fastrtps_*"
     seen = f"{len(stale)} segments, {size_mb:.0f} MB"
@@ -165,14 +164,3 @@ def _import_problem(module: str) -> str:
     except Exception as error:  # noqa: BLE001 - a broken native module may raise anything
         return f"cannot import {module}: {error}"
     return ""
-
-
-def _mapped_files() -> set[str]:
-    """Return every file that a process of ours has mapped."""
-    mapped: set[str] = set()
-    for maps in Path("/proc").glob("[0-9]*/maps"):
-        with contextlib.suppress(OSError):  # the process has ended, or is not ours
-            for line in maps.read_text().splitlines():
-                if str(SHM) in line:
-                    mapped.add(line.split(maxsplit=5)[5])
-    return mapped

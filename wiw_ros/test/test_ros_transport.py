@@ -1,56 +1,26 @@
-"""The shipped transport: whole rollouts through shared memory, and nobody from outside."""
+"""What killed nodes leave in shared memory."""
 
 from __future__ import annotations
 
+import mmap
 import os
-from collections.abc import Iterator
 from pathlib import Path
-from xml.etree import ElementTree
 
-import pytest
-
-from wiw_ros.testing import NodeProcess, Probe, own_domain
-from wiw_ros.transport import environment, profile
+from wiw_ros.transport import remove_stale_segments, segments, stale_segments
 
 
-def test_the_profile_is_shipped_with_the_package() -> None:
-    path = Path(environment()["FASTRTPS_DEFAULT_PROFILES_FILE"])
-    assert path == profile() and path.is_file()
-    texts = {
-        element.tag.rpartition("}")[2]: element.text for element in ElementTree.parse(path).iter()
-    }
-    assert texts["address"] == "127.0.0.1" and texts["useBuiltinTransports"] == "false"
-    assert int(texts["segment_size"] or 0) >= 64 * 2**20
-
-
-@pytest.fixture
-def probe() -> Iterator[Probe]:
-    with own_domain() as domain, Probe(domain) as probe:
-        yield probe
-
-
-def udp_addresses(pid: int) -> set[str]:
-    """Return the local addresses of a process's IPv4 UDP sockets."""
-    own = set()
-    for link in Path(f"/proc/{pid}/fd").iterdir():
-        try:
-            own.add(os.readlink(link))
-        except FileNotFoundError:  # closed meanwhile
-            continue
-    addresses = set()
-    for line in Path(f"/proc/{pid}/net/udp").read_text().splitlines()[1:]:
-        fields = line.split()
-        if f"socket:[{fields[9]}]" in own:
-            number = bytes.fromhex(fields[1].partition(":")[0])[::-1]
-            addresses.add(".".join(str(byte) for byte in number))
-    return addresses
-
-
-@pytest.mark.system
-@pytest.mark.skipif(not Path("/proc/net/udp").exists(), reason="reads Linux's /proc")
-def test_no_socket_of_a_node_can_be_reached_from_outside(probe: Probe, tmp_path: Path) -> None:
-    with NodeProcess("wiw_ros.fake_node", tmp_path, name="alone") as node:
-        probe.until_state("alone", "active")
-        addresses = udp_addresses(node.process.pid)
-    assert "127.0.0.1" in addresses
-    assert addresses <= {"127.0.0.1", "239.255.0.1"}
+def test_only_what_nobody_has_mapped_and_is_not_young_is_removed(tmp_path: Path) -> None:
+    for name in ("fastrtps_used", "fastrtps_left", "fastrtps_left_el", "fastrtps_young", "other"):
+        (tmp_path / name).write_bytes(b"x" * 4096)
+        if name != "fastrtps_young":
+            os.utime(tmp_path / name, (1.0, 1.0))
+    with (tmp_path / "fastrtps_used").open("r+b") as file, mmap.mmap(file.fileno(), 0):
+        assert {path.name for path in segments(tmp_path)} == {
+            "fastrtps_used",
+            "fastrtps_left",
+            "fastrtps_young",
+        }
+        assert {p.name for p in stale_segments(tmp_path)} == {"fastrtps_left", "fastrtps_young"}
+        assert remove_stale_segments(tmp_path) == 4096
+    left = {path.name for path in tmp_path.iterdir()}
+    assert left == {"fastrtps_used", "fastrtps_young", "other"}
