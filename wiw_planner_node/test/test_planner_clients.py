@@ -213,7 +213,7 @@ def test_the_menu_of_faults_is_tried_whole() -> None:
 def test_a_server_that_fails_is_refused_with_a_code_and_nothing_is_proposed(
     name: str, fault: str
 ) -> None:
-    with FakePolicyServer(fault, numbers=8) as server:
+    with FakePolicyServer(fault, numbers=8, late_s=2.0) as server:
         options = {"actions": "absolute"} if name == "openpi" else {}
         patience = {**PATIENCE, "request_s": 20.0} if fault == "too_large" else PATIENCE
         proposer = ASKING[name](server.url, **patience, **options)

@@ -51,7 +51,7 @@ LEASE = _profile(32, ReliabilityPolicy.BEST_EFFORT)
 ROLLOUTS = _profile(64)
 """Action feedback at both ends, and imagined: a burst of rollouts must not overwrite itself."""
 
-TURNS = _profile(16)
+TURNS = _profile(32)
 """turn: each is needed to replay a run, so none may overwrite another on its way."""
 
 DIAGNOSTICS = _profile(10)
