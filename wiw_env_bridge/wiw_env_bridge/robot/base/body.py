@@ -57,8 +57,8 @@ class BaseBody:
         self._mover.ready()
 
     def state(self) -> BodyState:
-        """Return where the odometry says the base is."""
-        reading = self.odometry.fresh()
+        """Return where the odometry says the base is; waits a little where that is not known."""
+        reading = self.odometry.standing()
         age = self._link.now_s() - reading.stamp_s
         return BodyState(base_pose=reading.pose, stamp_s=reading.stamp_s, age_s=age)
 

@@ -37,10 +37,9 @@ class OdometryPort:
         link.require(self.stream, profile.base.odom_age_s)
 
     def ready(self) -> None:
-        """Wait up to ``timing.server_wait_s`` for a fresh reading; raises why there is none."""
-        limit_s, wait_s = self._profile.base.odom_age_s, self._profile.timing.server_wait_s
-        self.stream.wait(lambda _: self.stream.age_s() <= limit_s, wait_s)
-        self.fresh()
+        """Wait up to ``timing.server_wait_s`` for a good reading; raises why there is none."""
+        if self._link.until(self._good, self._profile.timing.server_wait_s, lambda: None) is None:
+            self.fresh()
 
     def fresh(self) -> Reading:
         """Return the newest reading; raises ``STALE_OBSERVATION`` or ``TF_UNAVAILABLE``."""
@@ -50,6 +49,19 @@ class OdometryPort:
         if heard is None:  # forgotten between the two looks
             raise WiwError(ErrorCode.STALE_OBSERVATION, f"'{topic}' has said nothing yet.")
         return self._reading(heard)
+
+    def standing(self) -> Reading:
+        """Return as :meth:`fresh`; a base that stands has ``timing.reacquire_s`` to give one."""
+        reading = self._link.until(self._good, self._profile.timing.reacquire_s, lambda: None)
+        return self.fresh() if reading is None else reading
+
+    def _good(self) -> Reading | None:
+        try:
+            return self.fresh()
+        except WiwError as error:
+            if error.code is ErrorCode.STALE_OBSERVATION:
+                return None
+            raise
 
     def newest(self) -> Reading | None:
         """Return the newest reading whatever its age; None if there is none that makes sense."""
