@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import threading
 
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
+
+from wiw_ros.spinning import spin
 
 
 class Ears:
@@ -39,11 +41,7 @@ class Ears:
         self.node.destroy_node()
 
     def _spin(self) -> None:
-        while not self._ending.is_set():
-            try:
-                self._executor.spin_once(timeout_sec=1.0)
-            except ExternalShutdownException:
-                return
-            except Exception as error:  # noqa: BLE001 - one bad callback must not make it deaf
-                if not self._ending.is_set():
-                    self.node.get_logger().error(f"{type(error).__name__}: {error}")
+        def tell(error: Exception) -> None:
+            self.node.get_logger().error(f"{type(error).__name__}: {error}")
+
+        spin(self._executor, self._ending, tell)

@@ -17,7 +17,7 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rclpy.action import ActionServer
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.clock import Clock, ClockType
-from rclpy.executors import ExternalShutdownException, MultiThreadedExecutor
+from rclpy.executors import MultiThreadedExecutor
 from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.node import Node
@@ -29,6 +29,7 @@ from wiw_ros import logs
 from wiw_ros.host import host_id
 from wiw_ros.parameters import NODE_OPTIONS, Param, Parameters
 from wiw_ros.qos import DIAGNOSTICS, HEARTBEAT
+from wiw_ros.spinning import spin
 
 HEARTBEAT_S = 0.1
 SHUTDOWN_S = 5.0
@@ -254,7 +255,7 @@ def run(node_class: Callable[[], ManagedNode], args: Sequence[str] | None = None
     executor = MultiThreadedExecutor(num_threads=THREADS)
     executor.add_node(node)
     ending = threading.Event()
-    spinner = threading.Thread(target=_spin, args=(executor, node, ending), daemon=True)
+    spinner = threading.Thread(target=spin, args=(executor, ending, node.fail), daemon=True)
     spinner.start()
     code = _first(exit_requests)
 
@@ -304,14 +305,3 @@ def answer_open_goals(executor: MultiThreadedExecutor, node: Node) -> None:
         turned = threading.Event()
         executor.create_task(turned.set)  # behind the replies that are queued already
         turned.wait(ANSWER_S)
-
-
-def _spin(executor: MultiThreadedExecutor, node: ManagedNode, ending: threading.Event) -> None:
-    while not ending.is_set():
-        try:
-            executor.spin_once(timeout_sec=1.0)
-        except ExternalShutdownException:
-            return
-        except Exception as error:  # noqa: BLE001 - one bad callback must not stop the others
-            if not ending.is_set():
-                node.fail(error)

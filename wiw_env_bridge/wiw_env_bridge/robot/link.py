@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import rclpy
 from rclpy.context import Context
 from rclpy.event_handler import SubscriptionEventCallbacks
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rclpy.qos import (
@@ -24,6 +24,7 @@ from rclpy.qos import (
 from wiw_core.errors import ErrorCode, WiwError
 from wiw_env_bridge.robot.streams import Stream
 from wiw_env_bridge.robot.transforms import Transforms
+from wiw_ros.spinning import spin
 
 M = TypeVar("M")
 T = TypeVar("T")
@@ -218,11 +219,7 @@ class RobotLink:
             self._own.try_shutdown()
 
     def _spin(self) -> None:
-        while not self._closed.is_set():
-            try:
-                self._executor.spin_once(timeout_sec=0.5)
-            except ExternalShutdownException:
-                return
-            except Exception as error:  # noqa: BLE001 - one bad message must not end the others
-                if not self._closed.is_set():
-                    self.warn(f"{type(error).__name__} in the robot's link: {error}")
+        def tell(error: Exception) -> None:
+            self.warn(f"{type(error).__name__} in the robot's link: {error}")
+
+        spin(self._executor, self._closed, tell, slice_s=0.5)

@@ -13,7 +13,7 @@ from typing import Any
 import rclpy
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.clock import Clock, ClockType
-from rclpy.executors import ExternalShutdownException, MultiThreadedExecutor
+from rclpy.executors import MultiThreadedExecutor
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
@@ -26,6 +26,7 @@ from wiw_ros import logs
 from wiw_ros.action import serve
 from wiw_ros.node import SHUTDOWN_S
 from wiw_ros.parameters import NODE_OPTIONS, Param, Parameters
+from wiw_ros.spinning import spin
 
 _NOT_OUR_FAULT = (
     ErrorCode.UNKNOWN_TASK,
@@ -143,7 +144,7 @@ def run(args: Sequence[str] | None = None) -> int:
     logs.forward(robot.node.get_logger())
     executor = MultiThreadedExecutor(THREADS)
     executor.add_node(robot.node)
-    spinner = threading.Thread(target=_spin, args=(executor, robot, ending), daemon=True)
+    spinner = threading.Thread(target=spin, args=(executor, ending, robot.fail), daemon=True)
     spinner.start()
     while not ending.wait(SIGNAL_S):
         pass
@@ -160,17 +161,6 @@ def run(args: Sequence[str] | None = None) -> int:
         # Python gives signals back their deadly default at its end: a second Ctrl-C would meet it.
         signal.signal(number, signal.SIG_IGN)
     return 0
-
-
-def _spin(executor: MultiThreadedExecutor, robot: SimulatedRobot, ending: threading.Event) -> None:
-    while not ending.is_set():
-        try:
-            executor.spin_once(timeout_sec=1.0)
-        except ExternalShutdownException:
-            return
-        except Exception as error:  # noqa: BLE001 - one bad callback must not stop the others
-            if not ending.is_set():
-                robot.fail(error)
 
 
 def main() -> None:
